@@ -1,0 +1,39 @@
+# A thin front of waf and the test runners; `make help` says what there is.
+
+PREPARE := source/build/prepare.sh
+TREE = $(shell $(PREPARE) --print)
+WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
+	python3 $(TREE)/src/buildtools/bin/waf
+OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
+
+.PHONY: all prepare configure install test demo check-style clean help \
+	soak torture fuzz
+
+all: build/configured
+	@$(WAF) build
+	@echo "built: module, mirrord, mirrorctl in build/$(if $(OTHER),; compiles against Samba 4.22, too)"
+
+help:
+	@echo "make              build (prepares the machine first: packages, Samba's headers)"
+	@echo "make install      install below / or DESTDIR"
+	@echo "make demo         two nodes on this machine, a power cut, nothing lost [KEEP=1]"
+	@echo "make test         all tests"
+	@echo "make soak CUTS=20 power cuts in a row under load [FS=ext4|xfs] [MIRROR=yes|no]"
+	@echo "make torture      smbtorture with and without the module, compared"
+	@echo "make fuzz         fuzz targets [SECONDS=60]"
+	@echo "make check-style  line lengths, clang-tidy, cppcheck, shellcheck"
+
+prepare:
+	@$(PREPARE)
+
+build/configured: wscript $(PREPARE) Makefile
+	@$(PREPARE)
+	@mkdir -p build; $(WAF) configure --samba=$(TREE)/src \
+		$(if $(OTHER),--samba-compile=$(dir $(OTHER))src) >build/waf.log 2>&1 || { cat build/waf.log >&2; exit 1; }
+	@touch $@
+
+install: all
+	@$(WAF) install $(if $(DESTDIR),--destdir=$(DESTDIR)) >build/waf.log 2>&1 || { cat build/waf.log >&2; exit 1; }
+
+clean:
+	@rm -rf build

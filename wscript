@@ -1,0 +1,118 @@
+#!/usr/bin/env python
+# Builds samba-mirror with the waf that comes in Samba's source. Call it
+# through the Makefile, which prepares that source first.
+
+import os
+
+APPNAME = 'samba-mirror'
+VERSION = '0.1.0'
+top = '.'
+out = 'build'
+
+WARNINGS = '''-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes
+-Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter'''.split()
+PLAIN = '-std=gnu11 -g -O2 -fPIC -fvisibility=hidden -D_GNU_SOURCE'.split()
+PRIVATE_LIBS = '/usr/lib/x86_64-linux-gnu/samba'
+
+
+def options(opt):
+    opt.load('compiler_c')
+    opt.add_option('--samba', help="Samba's configured source tree")
+    opt.add_option('--samba-compile', default='',
+                   help='a further tree, to compile the module against only')
+    opt.add_option('--vfs-dir', default='/usr/lib/x86_64-linux-gnu/samba/vfs',
+                   help='where smbd looks for modules')
+
+
+def samba_flags(tree):
+    """What it takes to compile against Samba's generated headers."""
+    flags = ['-D_SAMBA_BUILD_=4', '-DHAVE_CONFIG_H=1', '-D_REENTRANT',
+             '-D_XOPEN_SOURCE_EXTENDED=1', '-D__STDC_WANT_LIB_EXT1__=1',
+             '-DMIRROR_SAMBA_VERSION="%s"' % samba_version(tree)]
+    for folder in '''. include source3 source3/include source4 lib
+                  lib/replace lib/talloc lib/tevent lib/tdb librpc'''.split():
+        # System style: warnings are about our code.
+        flags += ['-isystem', os.path.join(tree, 'bin/default', folder),
+                  '-isystem', os.path.join(tree, folder)]
+    return flags
+
+
+def samba_version(tree):
+    for line in open(os.path.join(tree, 'bin/default/version.h')):
+        if 'SAMBA_VERSION_OFFICIAL_STRING' in line and '#define' in line:
+            return line.split('"')[1]
+    raise Exception('no version in %s' % tree)
+
+
+def configure(cnf):
+    cnf.load('compiler_c')
+    cnf.env.SAMBA_FLAGS = samba_flags(cnf.options.samba)
+    cnf.env.VFS_DIR = cnf.options.vfs_dir
+    if cnf.options.samba_compile:
+        cnf.env.COMPILE_FLAGS = samba_flags(cnf.options.samba_compile)
+    cnf.env.append_value('CFLAGS', PLAIN)
+    for lib in 'talloc tevent tdb gnutls jansson cmocka smbclient'.split():
+        cnf.check_cfg(package=lib, args='--cflags --libs', uselib_store=lib.upper())
+    cnf.check_cc(lib='z', uselib_store='Z')
+    cnf.env.LIB_SMBCONF = ['smbconf']
+    cnf.env.LIB_PTHREAD = ['pthread']
+
+
+def sources(bld, pattern, exclude=()):
+    return [n for n in bld.path.ant_glob(pattern)
+            if os.path.basename(n.srcpath()) not in exclude]
+
+
+def build(bld):
+    common = sources(bld, 'source/common/*.c')
+    mirrord = sources(bld, 'source/mirrord/*.c',
+                      exclude=('main.c', 'mirrorctl.c'))
+    libs = 'TALLOC TEVENT TDB GNUTLS JANSSON Z PTHREAD SMBCONF'
+
+    bld.stlib(source=common, target='common', cflags=WARNINGS, use=libs)
+    bld.stlib(source=mirrord, target='mirrord_parts', features='c cstlib', cflags=WARNINGS,
+              includes='source/common source/mirrord', use=libs)
+    for name, main in (('mirrord', 'main.c'), ('mirrorctl', 'mirrorctl.c')):
+        node = bld.path.find_node('source/mirrord/' + main)
+        if node:
+            bld.program(source=[node], target=name, cflags=WARNINGS,
+                        includes='source/common source/mirrord',
+                        use='mirrord_parts common ' + libs,
+                        install_path='/usr/sbin')
+
+    module = sources(bld, 'source/vfs_mirror/*.c')
+    if module:
+        bld.shlib(source=module, target='mirror',
+                  includes='source/common source/vfs_mirror',
+                  cflags=WARNINGS + bld.env.SAMBA_FLAGS,
+                  # Samba's own symbols come from the smbd that loads it.
+                  use='common TALLOC TEVENT GNUTLS PTHREAD',
+                  install_path=bld.env.VFS_DIR).env.cshlib_PATTERN = '%s.so'
+        if bld.env.COMPILE_FLAGS:
+            bld.objects(source=module, target='mirror-compile',
+                        idx=1000,
+                        includes='source/common source/vfs_mirror',
+                        cflags=WARNINGS + bld.env.COMPILE_FLAGS)
+
+    for node in sources(bld, 'tests/unit/test_*.c'):
+        name = os.path.basename(node.srcpath())[:-2]
+        bld.program(source=[node], target='tests/' + name, cflags=WARNINGS,
+                    includes='source/common source/mirrord tests/unit',
+                    use='mirrord_parts common CMOCKA ' + libs,
+                    install_path=None)
+    for node in sources(bld, 'tests/clients/*.c'):
+        name = os.path.basename(node.srcpath())[:-2]
+        bld.program(source=[node], target='tests/' + name, cflags=WARNINGS,
+                    includes='source/common', use='SMBCLIENT TALLOC Z',
+                    install_path=None)
+
+    bld.install_files('/usr/share/ctdb/events/legacy',
+                      sources(bld, 'ctdb-events/*.script'), chmod=0o755)
+    bld.install_files('/usr/share/doc/samba-mirror/examples',
+                      sources(bld, 'conf/*', exclude=('mirrord.service',)))
+    unit = bld.path.find_node('conf/mirrord.service')
+    if unit:
+        bld.install_files('/lib/systemd/system', [unit])
+    for section in '18':
+        bld.install_files('/usr/share/man/man' + section,
+                          sources(bld, 'docs/*.' + section))
