@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Replay: bring a volume to the state that its clients were told (R10).
+ *
+ * Owns: the table "record type -> how to redo it", the identity checks, the
+ * map from ids to the objects that are there now.
+ * Does not own: where the records come from (a store here, or another node's
+ * by FETCH), mounting, generations.
+ *
+ * Usage: replay_new, replay_add for every record in order (the records are
+ * kept in memory, encoded, or in a spill file when large), replay_run.
+ * replay_run looks at all records before it redoes the first: cancelled ones
+ * (R2) are dropped, and handles that later records know are used to find
+ * objects whose creation survived the crash without their id.
+ *
+ * It may be killed at any point and started again: redoing records twice gives
+ * the same tree.
+ */
+
+#ifndef MIRROR_REPLAY_H
+#define MIRROR_REPLAY_H
+
+#include <stdint.h>
+#include <talloc.h>
+#include "../common/mirror_id.h"
+
+struct replay;
+
+struct replay_result {
+	uint64_t records;	/* given */
+	uint64_t redone;	/* acted on the volume */
+	uint64_t present;	/* already there: persisted before the crash */
+	uint64_t superseded;	/* precondition not met: later state is there */
+	uint64_t cancelled;
+	uint64_t failed;	/* should have worked and did not: see log */
+	uint64_t bytes;		/* of file data written */
+};
+
+/*
+ * root_fd: an open directory, the root of the mounted volume. It is not
+ * closed. Needs root (CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SETUID ...).
+ */
+int replay_new(TALLOC_CTX *mem_ctx, int root_fd, struct replay **replay);
+
+/* Records in the order of the store; copied. 0, EBADMSG, ENOMEM, EIO. */
+int replay_add(struct replay *replay,
+	       const struct mirror_id *session,
+	       const uint8_t *record,
+	       size_t length);
+
+/* Called now and then with the number of records done. */
+typedef void (*replay_progress)(uint64_t done, uint64_t total, void *private_data);
+
+/*
+ * Redo. Returns 0 when every record is accounted for and none failed; EIO,
+ * ENOSPC ... of the first failure otherwise: the volume must then not be
+ * served, and replay can be tried again. Ends with syncfs().
+ */
+int replay_run(struct replay *replay,
+	       replay_progress progress,
+	       void *private_data,
+	       struct replay_result *result);
+
+/* One line: "1234 records: 1000 redone, 230 present, ...". */
+char *replay_describe(TALLOC_CTX *mem_ctx, const struct replay_result *result);
+
+#endif /* MIRROR_REPLAY_H */

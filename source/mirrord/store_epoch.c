@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One tdb file of a mirror store, see store_epoch.h. */
+
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <endian.h>
+#include <tdb.h>
+#include <zlib.h>
+
+#include "store_epoch.h"
+
+#define HEADER_MAGIC 0x4d525231	/* also the version of the format */
+
+/*
+ * One process writes (store.c sees to that) and tools ask it rather than read
+ * the files, so locks would only cost system calls. Syncing files in RAM is
+ * pointless.
+ */
+#define EPOCH_TDB_FLAGS (TDB_NOLOCK | TDB_NOSYNC | TDB_INCOMPATIBLE_HASH)
+
+/* Chains stay short for records of this size and above. */
+#define EPOCH_BYTES_PER_CHAIN 4096
+#define EPOCH_CHAINS_MIN 1021
+#define EPOCH_CHAINS_MAX 131071
+
+/* Records larger than this are split over chunks of this size for crc32(). */
+#define CHECKSUM_CHUNK (1U << 30)
+
+/* From tdb_private.h: struct tdb_record, and the tailer. */
+#define TDB_RECORD_HEADER 24
+#define TDB_RECORD_TAILER 4
+
+/* The record that tells how many others there are. Records' keys have 8
+ * bytes. */
+static const TDB_DATA held_key = {
+	.dptr = (uint8_t *)(uintptr_t)"held", .dsize = 4
+};
+
+struct epoch_file {
+	struct tdb_context *tdb;
+	uint64_t held;
+};
+
+struct record_key {
+	uint64_t order;		/* big endian */
+};
+
+static TDB_DATA make_key(struct record_key *key, uint64_t order)
+{
+	key->order = htobe64(order);
+	return (TDB_DATA){
+		.dptr = (uint8_t *)key, .dsize = sizeof(*key)
+	};
+}
+
+size_t epoch_file_footprint(size_t record_length)
+{
+	size_t length = sizeof(struct record_key) +
+			sizeof(struct store_header) + record_length;
+
+	/* tdb allocates a quarter more than it is asked for. */
+	length += length / 4 + TDB_RECORD_TAILER;
+	return TDB_RECORD_HEADER + ((length + 7) & ~(size_t)3);
+}
+
+static uint32_t checksum(const struct store_header *header,
+			 const uint8_t *record,
+			 size_t length)
+{
+	const size_t skip = offsetof(struct store_header, session);
+	uLong sum;
+
+	sum = crc32(0, (const Bytef *)header + skip, sizeof(*header) - skip);
+	while (length > 0) {
+		size_t chunk = length < CHECKSUM_CHUNK ? length
+						       : CHECKSUM_CHUNK;
+
+		sum = crc32(sum, record, (uInt)chunk);
+		record += chunk;
+		length -= chunk;
+	}
+	return (uint32_t)sum;
+}
+
+static int epoch_file_destructor(struct epoch_file *file)
+{
+	if (file->tdb != NULL) {
+		tdb_close(file->tdb);
+	}
+	return 0;
+}
+
+static int open_tdb(TALLOC_CTX *mem_ctx,
+		    const char *path,
+		    int chains,
+		    int open_flags,
+		    struct epoch_file **_file)
+{
+	struct epoch_file *file;
+	int ret;
+
+	file = talloc_zero(mem_ctx, struct epoch_file);
+	if (file == NULL) {
+		return ENOMEM;
+	}
+	file->tdb = tdb_open(path, chains, EPOCH_TDB_FLAGS,
+			     open_flags | O_CLOEXEC, 0600);
+	if (file->tdb == NULL) {
+		ret = errno == ENOENT || errno == ENOSPC || errno == ENOMEM
+			? errno : EIO;
+		talloc_free(file);
+		return ret;
+	}
+	talloc_set_destructor(file, epoch_file_destructor);
+	*_file = file;
+	return 0;
+}
+
+static int store_error(struct epoch_file *file)
+{
+	return tdb_error(file->tdb) == TDB_ERR_OOM ? ENOSPC : EIO;
+}
+
+static int write_held(struct epoch_file *file, uint64_t held)
+{
+	TDB_DATA data = { .dptr = (uint8_t *)&held, .dsize = sizeof(held) };
+
+	if (tdb_store(file->tdb, held_key, data, TDB_REPLACE) != 0) {
+		return store_error(file);
+	}
+	file->held = held;
+	return 0;
+}
+
+/*
+ * Grow the file to its final size at once: adding to a file that has room is
+ * five to ten times faster than to one that grows. tdb expands by twice the
+ * size of a large record that does not fit.
+ */
+static int grow(struct epoch_file *file, uint64_t capacity, int chains)
+{
+	/* Room for "held", and for what killed writers may lose. */
+	const uint64_t slack = 1024 * 1024;
+	const uint64_t wanted = capacity + slack + 4 * (uint64_t)chains + 4096;
+
+	while (tdb_map_size(file->tdb) < wanted) {
+		uint64_t missing = wanted - tdb_map_size(file->tdb);
+		struct record_key key;
+		TDB_DATA data = { .dsize = missing / 5 * 2 };
+		int ret = 0;
+
+		if (data.dsize < 256 * 1024) {
+			data.dsize = 256 * 1024;
+		}
+		data.dptr = calloc(1, data.dsize);
+		if (data.dptr == NULL) {
+			return ENOMEM;
+		}
+		errno = 0;
+		if (tdb_store(file->tdb, make_key(&key, missing), data,
+			      TDB_REPLACE) != 0) {
+			ret = errno == ENOSPC ? ENOSPC : store_error(file);
+		}
+		free(data.dptr);
+		if (ret != 0) {
+			return ret;
+		}
+	}
+	return epoch_file_wipe(file);
+}
+
+/*
+ * Write to every page once, so that no record has to wait for the kernel to
+ * map it: that doubles the time of a record of 64 KiB.
+ */
+static int touch(struct epoch_file *file, uint64_t capacity)
+{
+	static const uint8_t zeroes[1024 * 1024];
+	const TDB_DATA data = {
+		.dptr = (uint8_t *)(uintptr_t)zeroes, .dsize = sizeof(zeroes)
+	};
+	const size_t footprint = epoch_file_footprint(sizeof(zeroes));
+	uint64_t used;
+
+	for (used = 0; used + footprint <= capacity; used += footprint) {
+		struct record_key key;
+
+		if (tdb_store(file->tdb, make_key(&key, used), data,
+			      TDB_INSERT) != 0) {
+			return store_error(file);
+		}
+	}
+	return epoch_file_wipe(file);
+}
+
+int epoch_file_create(TALLOC_CTX *mem_ctx,
+		      const char *path,
+		      uint64_t capacity,
+		      struct epoch_file **_file)
+{
+	uint64_t chains = capacity / EPOCH_BYTES_PER_CHAIN;
+	struct epoch_file *file;
+	int ret;
+
+	if (capacity > EPOCH_FILE_CAPACITY_MAX) {
+		return EFBIG;
+	}
+	if (chains < EPOCH_CHAINS_MIN) {
+		chains = EPOCH_CHAINS_MIN;
+	}
+	if (chains > EPOCH_CHAINS_MAX) {
+		chains = EPOCH_CHAINS_MAX;
+	}
+	if (unlink(path) == -1 && errno != ENOENT) {
+		return errno;
+	}
+	ret = open_tdb(mem_ctx, path, (int)chains, O_RDWR | O_CREAT | O_EXCL,
+		       &file);
+	if (ret != 0) {
+		return ret;
+	}
+	ret = grow(file, capacity, (int)chains);
+	if (ret == 0) {
+		ret = touch(file, capacity);
+	}
+	if (ret != 0) {
+		talloc_free(file);
+		unlink(path);
+		return ret;
+	}
+	*_file = file;
+	return 0;
+}
+
+static int parse_held(TDB_DATA key, TDB_DATA data, void *private_data)
+{
+	struct epoch_file *file = private_data;
+
+	if (data.dsize != sizeof(file->held)) {
+		return -1;
+	}
+	memcpy(&file->held, data.dptr, sizeof(file->held));
+	return 0;
+}
+
+int epoch_file_open(TALLOC_CTX *mem_ctx,
+		    const char *path,
+		    struct epoch_file **_file)
+{
+	struct epoch_file *file;
+	int ret;
+
+	ret = open_tdb(mem_ctx, path, 0, O_RDWR, &file);
+	if (ret != 0) {
+		return ret;
+	}
+	ret = tdb_parse_record(file->tdb, held_key, parse_held, file);
+	if (ret != 0 && tdb_error(file->tdb) != TDB_ERR_NOEXIST) {
+		talloc_free(file);
+		return EIO;
+	}
+	/* Not there: killed in the middle of a wipe. Then there must be no
+	 * record either: epoch_file_visit() finds out. */
+	*_file = file;
+	return 0;
+}
+
+static int look_at(TDB_DATA key,
+		   TDB_DATA data,
+		   bool check,
+		   struct store_header *header,
+		   const uint8_t **record,
+		   size_t *length)
+{
+	struct record_key expected;
+
+	if (data.dsize < sizeof(*header)) {
+		return EIO;
+	}
+	/* tdb aligns to 4 bytes only. */
+	memcpy(header, data.dptr, sizeof(*header));
+	*record = data.dptr + sizeof(*header);
+	*length = data.dsize - sizeof(*header);
+
+	make_key(&expected, header->order);
+	if (header->magic != HEADER_MAGIC ||
+	    key.dsize != sizeof(expected) ||
+	    memcmp(key.dptr, &expected, sizeof(expected)) != 0) {
+		return EIO;
+	}
+	if (check && header->checksum != checksum(header, *record, *length)) {
+		return EIO;
+	}
+	return 0;
+}
+
+struct visit_state {
+	struct epoch_file *file;
+	bool check;
+	epoch_visitor visitor;
+	void *private_data;
+	uint64_t count;
+	uint64_t sum;	/* of the numbers; with count and bound it proves that
+			   each number is there once */
+	int ret;
+};
+
+static int visit_record(struct tdb_context *tdb,
+			TDB_DATA key,
+			TDB_DATA data,
+			void *private_data)
+{
+	struct visit_state *state = private_data;
+	struct store_header header;
+	const uint8_t *record;
+	size_t length;
+
+	if (key.dsize == held_key.dsize &&
+	    memcmp(key.dptr, held_key.dptr, key.dsize) == 0) {
+		return 0;
+	}
+	state->ret = look_at(key, data, state->check, &header, &record,
+			     &length);
+	if (state->ret != 0) {
+		return -1;
+	}
+	/* A damaged chain may lead in circles. */
+	state->count++;
+	state->sum += header.number;
+	if (header.number == 0 || header.number > state->file->held + 1 ||
+	    state->count > state->file->held + 1) {
+		state->ret = EIO;
+		return -1;
+	}
+	state->ret = state->visitor(&header, record, length,
+				    state->private_data);
+	return state->ret != 0 ? -1 : 0;
+}
+
+int epoch_file_visit(struct epoch_file *file,
+		     bool check,
+		     epoch_visitor visitor,
+		     void *private_data)
+{
+	struct visit_state state = {
+		.file = file, .check = check,
+		.visitor = visitor, .private_data = private_data
+	};
+	uint64_t n;
+
+	if (tdb_traverse_read(file->tdb, visit_record, &state) == -1 ||
+	    state.ret != 0) {
+		return state.ret != 0 ? state.ret : EIO;
+	}
+	n = state.count;
+	if (n < file->held || state.sum != n * (n + 1) / 2) {
+		return EIO;
+	}
+	file->held = n;
+	return 0;
+}
+
+struct parse_state {
+	epoch_visitor visitor;
+	void *private_data;
+	int ret;
+};
+
+static int parse_record(TDB_DATA key, TDB_DATA data, void *private_data)
+{
+	struct parse_state *state = private_data;
+	struct store_header header;
+	const uint8_t *record;
+	size_t length;
+
+	state->ret = look_at(key, data, true, &header, &record, &length);
+	if (state->ret == 0) {
+		state->ret = state->visitor(&header, record, length,
+					    state->private_data);
+	}
+	return 0;
+}
+
+int epoch_file_parse(struct epoch_file *file,
+		     uint64_t order,
+		     epoch_visitor visitor,
+		     void *private_data)
+{
+	struct parse_state state = {
+		.visitor = visitor, .private_data = private_data
+	};
+	struct record_key key;
+
+	if (tdb_parse_record(file->tdb, make_key(&key, order), parse_record,
+			     &state) != 0) {
+		return tdb_error(file->tdb) == TDB_ERR_NOEXIST ? ENOENT : EIO;
+	}
+	return state.ret;
+}
+
+int epoch_file_add(struct epoch_file *file,
+		   struct store_header *header,
+		   const uint8_t *record,
+		   size_t length)
+{
+	struct record_key key;
+	/* tdb wants them writable, but only reads. */
+	TDB_DATA parts[] = {
+		{ .dptr = (uint8_t *)header, .dsize = sizeof(*header) },
+		{ .dptr = (uint8_t *)(uintptr_t)record, .dsize = length },
+	};
+
+	header->magic = HEADER_MAGIC;
+	header->number = file->held + 1;
+	header->checksum = checksum(header, record, length);
+
+	if (tdb_storev(file->tdb, make_key(&key, header->order), parts, 2,
+		       TDB_INSERT) != 0) {
+		return store_error(file);
+	}
+	return write_held(file, header->number);
+}
+
+int epoch_file_wipe(struct epoch_file *file)
+{
+	if (tdb_wipe_all(file->tdb) != 0) {
+		return EIO;
+	}
+	/* In place from now on, and never in need of room. */
+	return write_held(file, 0);
+}
+
+uint64_t epoch_file_records(const struct epoch_file *file)
+{
+	return file->held;
+}
