@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The cluster's configuration: parametric options in [global] of smb.conf, so
+ * that they may live in the clustered registry and `net conf` shows and sets
+ * them.
+ *
+ * Owns: names, defaults and bounds of all options (one table, config.c), and
+ * the message for a wrong one.
+ * Does not own: loading smb.conf (the caller did: smbd, or lp_load_global()).
+ *
+ *   mirror:services = FILES            all services, by name
+ *   mirror:FILES addresses = 10.0.0.5  the first is the anchor (ctdb places it)
+ *   mirror:FILES names = FILES         NetBIOS names
+ *   mirror:FILES volumes = data
+ *   mirror:FILES home = 0              pnn
+ *   mirror:data kind = shared
+ *   mirror:data device = /dev/disk/by-id/...
+ *   mirror:data mount point = /srv/data
+ *   mirror:data mount options = noatime
+ */
+
+#ifndef MIRROR_CONFIG_H
+#define MIRROR_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <talloc.h>
+
+enum config_flush { CONFIG_FLUSH_DISK, CONFIG_FLUSH_MIRRORED };
+enum config_degraded { CONFIG_WRITE_THROUGH, CONFIG_WRITE_BACK };
+
+struct config_volume {
+	const char *name;
+	const char *kind;		/* "shared" */
+	const char *device;
+	const char *mount_point;
+	const char *mount_options;	/* may be "" */
+	struct config_service *service;
+};
+
+struct config_service {
+	const char *name;
+	const char **addresses;		/* NULL terminated */
+	const char **names;		/* NULL terminated */
+	struct config_volume **volumes;	/* NULL terminated */
+	uint32_t home;
+};
+
+struct mirror_config {
+	struct config_service **services;	/* NULL terminated */
+	struct config_volume **volumes;		/* all, NULL terminated */
+	const char *fence_command;	/* NULL: none; %N = pnn to cut off */
+	uint32_t fence_timeout_ms;
+	const char *key_file;
+	bool encrypt;
+	uint16_t port;
+	uint64_t store_size;		/* bytes a volume's store may take */
+	const char *store_directory;	/* of all stores; in RAM by default */
+	const char *run_directory;	/* state pages, control socket */
+	uint32_t epoch_interval_ms;
+	/* How long a partner that ctdb sees alive may be out of reach before
+	 * the owner goes on without it. */
+	uint32_t partner_timeout_ms;
+	enum config_flush flush;
+	enum config_degraded degraded;
+	const char *nodes_file;		/* ctdb's: line n = address of pnn n */
+	const char *ctdb_socket;	/* where ctdbd answers */
+};
+
+/*
+ * The options that have one value, as a table; for manuals and `mirrorctl
+ * options'. name is NULL at the end.
+ */
+struct config_option_info {
+	const char *name;
+	const char *fallback;	/* NULL: none */
+	const char *help;
+};
+const struct config_option_info *config_options(void);
+
+/*
+ * Read the options. Returns NULL when one is wrong; *problem (child of
+ * mem_ctx) then names it, says what is wrong and gives an example.
+ */
+struct mirror_config *config_read(TALLOC_CTX *mem_ctx, char **problem);
+
+const struct config_volume *config_volume_by_name(
+	const struct mirror_config *config, const char *name);
+/* The volume whose mount point holds path (itself or below); NULL: none. */
+const struct config_volume *config_volume_by_path(
+	const struct mirror_config *config, const char *path);
+const struct config_service *config_service_by_name(
+	const struct mirror_config *config, const char *name);
+/* The service that has this address; NULL: none. */
+const struct config_service *config_service_by_address(
+	const struct mirror_config *config, const char *address);
+
+#endif /* MIRROR_CONFIG_H */
