@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Events with stable ids, see event_log.h. */
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "event_log.h"
+
+#define LINE_MAX_LENGTH 1024
+#define ONCE_SECONDS 60
+#define ONCE_KEY_SIZE 64
+#define ONCE_ENTRIES 64
+
+static const struct {
+	const char *code;
+	const char *name;
+	int severity;
+	const char *advice;
+} events[EVENT_END] = {
+#define EVENT_LOG_ROW(symbol, code, name, severity, advice) \
+	[EVENT_##symbol] = { code, name, severity, advice },
+	EVENT_LOG_TABLE(EVENT_LOG_ROW)
+#undef EVENT_LOG_ROW
+};
+
+static char log_program[32] = "mirror";
+static enum event_target log_target = EVENT_TO_STDERR;
+
+void event_log_init(const char *program, enum event_target target)
+{
+	/* openlog() keeps the pointer that it is given. */
+	snprintf(log_program, sizeof(log_program), "%s", program);
+	log_target = target;
+	if (target == EVENT_TO_SYSLOG) {
+		openlog(log_program, LOG_PID, LOG_DAEMON);
+	}
+}
+
+const char *event_log_code(enum event_id id)
+{
+	return events[id].code;
+}
+
+const char *event_log_name(enum event_id id)
+{
+	return events[id].name;
+}
+
+const char *event_log_advice(enum event_id id)
+{
+	return events[id].advice;
+}
+
+/* One line stays one line, whatever a peer wrote into it. */
+static void clean(char *line)
+{
+	for (; *line != '\0'; line++) {
+		unsigned char c = (unsigned char)*line;
+
+		if (c < ' ' || c == 0x7f) {
+			*line = '?';
+		}
+	}
+}
+
+static void write_event(enum event_id id,
+			uint32_t missed,
+			const char *format,
+			va_list ap)
+{
+	char text[LINE_MAX_LENGTH];
+	char again[48] = "";
+	char line[2 * LINE_MAX_LENGTH];
+	int length;
+
+	vsnprintf(text, sizeof(text), format, ap);
+	clean(text);
+	if (missed != 0) {
+		snprintf(again, sizeof(again), " (%u more times before)",
+			 missed);
+	}
+	length = snprintf(line, sizeof(line), "%s %s: %s%s.%s%s%s",
+			  events[id].code, events[id].name, text, again,
+			  events[id].advice[0] != '\0' ? " " : "",
+			  events[id].advice,
+			  events[id].advice[0] != '\0' ? "." : "");
+	if (length < 0) {
+		return;
+	}
+	if (log_target == EVENT_TO_SYSLOG) {
+		syslog(events[id].severity, "%s", line);
+		return;
+	}
+	/* One write(2): lines of several processes do not mix. */
+	dprintf(STDERR_FILENO, "%s: %s\n", log_program, line);
+}
+
+void event_log(enum event_id id, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	write_event(id, 0, format, ap);
+	va_end(ap);
+}
+
+/* What was said in the last minute. */
+struct once {
+	enum event_id id;
+	char key[ONCE_KEY_SIZE];
+	time_t said;		/* 0: free */
+	uint32_t missed;	/* not said since */
+};
+
+static time_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	/* Never 0, not even in the first second. */
+	return ts.tv_sec + 1;
+}
+
+/*
+ * The entry of this id and key, or the one that is free or was said longest
+ * ago: so the list has a fixed size, however many peers there are.
+ */
+static struct once *find_once(enum event_id id, const char *key)
+{
+	static struct once list[ONCE_ENTRIES];
+	struct once *oldest = &list[0];
+	size_t i;
+
+	for (i = 0; i < ONCE_ENTRIES; i++) {
+		struct once *once = &list[i];
+
+		if (once->said != 0 && once->id == id &&
+		    strncmp(once->key, key, ONCE_KEY_SIZE - 1) == 0) {
+			return once;
+		}
+		if (once->said < oldest->said) {
+			oldest = once;
+		}
+	}
+	*oldest = (struct once){ .id = id };
+	snprintf(oldest->key, sizeof(oldest->key), "%s", key);
+	return oldest;
+}
+
+void event_log_once(enum event_id id, const char *key, const char *format, ...)
+{
+	struct once *once = find_once(id, key);
+	time_t time = now();
+	uint32_t missed;
+	va_list ap;
+
+	if (once->said != 0 && time - once->said < ONCE_SECONDS) {
+		once->missed++;
+		return;
+	}
+	missed = once->missed;
+	once->said = time;
+	once->missed = 0;
+
+	va_start(ap, format);
+	write_event(id, missed, format, ap);
+	va_end(ap);
+}

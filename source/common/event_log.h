@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Events that an administrator has to know of, as the daemons tell them.
+ *
+ * Owns: the list of events. Each has an id that never changes and is never
+ * used again for something else, so that it can be looked up, searched for
+ * and alarmed on; a name; a severity; and what to do.
+ * Does not own: debug messages (the daemons' own), the log files (syslog).
+ *
+ * A line:  M003 link-wrong-key: 10.255.0.2:4380 does not have our cluster
+ *          key. Copy the key file from ...
+ */
+
+#ifndef MIRROR_EVENT_LOG_H
+#define MIRROR_EVENT_LOG_H
+
+#include <syslog.h>
+
+/* One row each: EVENT_..., id, name, severity of syslog(3), what to do. */
+#define EVENT_LOG_TABLE(EVENT)						\
+	EVENT(CONFIG_ERROR, "M001", "config-error", LOG_ERR,		\
+	      "Correct it (\"net conf\" or smb.conf), then restart")	\
+	EVENT(KEY_UNUSABLE, "M002", "key-unusable", LOG_ERR, "")	\
+	EVENT(LINK_WRONG_KEY, "M003", "link-wrong-key", LOG_ERR,	\
+	      "If it is a node of this cluster: copy the key file "	\
+	      "from a node that works. If not: find out who it is")	\
+	EVENT(LINK_NOT_PEER, "M004", "link-not-peer", LOG_WARNING,	\
+	      "Either the two nodes do not agree on encryption, or "	\
+	      "something else connects to this port")			\
+	EVENT(LINK_UP, "M005", "link-up", LOG_NOTICE, "")		\
+	EVENT(LINK_DOWN, "M006", "link-down", LOG_WARNING, "")		\
+	EVENT(STORE_LOST, "M010", "store-lost", LOG_WARNING,		\
+	      "Nothing to do: all is made stable before more is "	\
+	      "acknowledged")						\
+	EVENT(STORE_FULL, "M011", "store-full", LOG_WARNING,		\
+	      "Clients wait for the volume's disk: it is too slow for "	\
+	      "what is written, or the store is too small")		\
+	EVENT(DEGRADED, "M020", "degraded", LOG_WARNING,		\
+	      "Clients are served, but every write waits for the disk "	\
+	      "and a second failure stops the service: repair the "	\
+	      "partner")						\
+	EVENT(MIRRORING, "M021", "mirroring", LOG_NOTICE, "")		\
+	EVENT(SYNCFS_FAILED, "M022", "syncfs-failed", LOG_CRIT,		\
+	      "The volume's disk does not take what was written; the "	\
+	      "partner keeps it. See the kernel's log, repair the "	\
+	      "disk or move the service")				\
+	EVENT(FENCING, "M030", "fencing", LOG_NOTICE, "")		\
+	EVENT(FENCED, "M031", "fenced", LOG_NOTICE, "")			\
+	EVENT(FENCE_FAILED, "M032", "fence-failed", LOG_CRIT,		\
+	      "The service stays down until its old owner is known "	\
+	      "to be off: switch it off by hand, then confirm it")	\
+	EVENT(MOUNTED, "M033", "mounted", LOG_NOTICE, "")		\
+	EVENT(REPLAYED, "M034", "replayed", LOG_NOTICE, "")		\
+	EVENT(TAKEOVER_DONE, "M035", "takeover-done", LOG_NOTICE, "")	\
+	EVENT(TAKEOVER_REFUSED, "M036", "takeover-refused", LOG_CRIT,	\
+	      "The service stays down until the cause is removed")
+
+#define EVENT_LOG_ENUM(symbol, code, name, severity, advice) EVENT_##symbol,
+enum event_id {
+	EVENT_LOG_TABLE(EVENT_LOG_ENUM)
+	EVENT_END
+};
+#undef EVENT_LOG_ENUM
+
+enum event_target {
+	EVENT_TO_STDERR,
+	EVENT_TO_SYSLOG
+};
+
+/* Before this, events go to stderr. */
+void event_log_init(const char *program, enum event_target target);
+
+/* What happened, to whom, in a sentence without its full stop. */
+void event_log(enum event_id id, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * The same, but at most once a minute for this id and key (a peer's address,
+ * a volume): what a peer can do again and again must not fill the log. The
+ * next line tells how often it happened meanwhile.
+ */
+void event_log_once(enum event_id id, const char *key, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* "M003", "link-wrong-key" and what to do ("" if nothing), for lists. */
+const char *event_log_code(enum event_id id);
+const char *event_log_name(enum event_id id);
+const char *event_log_advice(enum event_id id);
+
+#endif /* MIRROR_EVENT_LOG_H */
