@@ -83,7 +83,7 @@ def build(bld):
     module = sources(bld, 'source/vfs_mirror/*.c')
     if module:
         bld.shlib(source=module, target='mirror',
-                  includes='source/common source/vfs_mirror',
+                  includes='source/vfs_mirror',
                   cflags=WARNINGS + bld.env.SAMBA_FLAGS,
                   # Samba's own symbols come from the smbd that loads it.
                   use='common TALLOC TEVENT GNUTLS PTHREAD',
@@ -91,7 +91,7 @@ def build(bld):
         if bld.env.COMPILE_FLAGS:
             bld.objects(source=module, target='mirror-compile',
                         idx=1000,
-                        includes='source/common source/vfs_mirror',
+                        includes='source/vfs_mirror',
                         cflags=WARNINGS + bld.env.COMPILE_FLAGS)
 
     for node in sources(bld, 'tests/unit/test_*.c'):

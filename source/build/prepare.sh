@@ -35,7 +35,7 @@ headers_common=s3_param_proto_h,param_local.h,ntstatus_generated
 headers_common+=,werror_generated,PIDL_AUTH,PIDL_FILE_ID,PIDL_KRB5PAC,PIDL_LSA
 headers_common+=,PIDL_MISC,PIDL_NETLOGON,PIDL_SAMR,PIDL_SECURITY
 headers_common+=,PIDL_SERVER_ID,PIDL_SMB2_LEASE_STRUCT,PIDL_SMB_ACL,PIDL_SMBXSRV
-headers_common+=,PIDL_OPEN_FILES,PIDL_XATTR
+headers_common+=,PIDL_OPEN_FILES,PIDL_XATTR,PIDL_NBT
 
 install_packages() {
 	local missing

@@ -456,6 +456,22 @@ static void bucket_free(struct page_bucket *bucket, uint32_t index)
 	}
 }
 
+/* A rename within a directory, two links of one object: the same place twice
+ * must not wait for itself. */
+static bool lock_repeats(const struct page_lock *locks, uint32_t i)
+{
+	uint32_t k;
+
+	for (k = 0; k < i; k++) {
+		if (mirror_id_equal(&locks[k].id, &locks[i].id) &&
+		    locks[k].start == locks[i].start &&
+		    locks[k].end == locks[i].end) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int state_page_lock(struct state_page *page,
 		    uint32_t slot,
 		    const struct page_lock *locks,
@@ -473,12 +489,16 @@ int state_page_lock(struct state_page *page,
 	for (i = 0; i < count; i++) {
 		uint16_t b = mirror_id_hash(&locks[i].id) % PAGE_BUCKETS;
 		struct page_bucket *bucket = &page->shared->buckets[b];
+		uint32_t n = hold->count;
 
-		hold->at[i].bucket = b;
+		if (lock_repeats(locks, i)) {
+			continue;
+		}
+		hold->at[n].bucket = b;
 		mutex_lock(&bucket->mutex);
 		ret = bucket_take(bucket, slot, &locks[i],
-				  i == 0 ? ENTRY_LOCKED : ENTRY_SECONDARY,
-				  &hold->at[i].index);
+				  n == 0 ? ENTRY_LOCKED : ENTRY_SECONDARY,
+				  &hold->at[n].index);
 		mutex_unlock(&bucket->mutex);
 		if (ret != 0) {
 			/* All or none: so nobody waits while holding. */

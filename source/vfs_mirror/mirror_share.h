@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the module keeps for one connection (tree connect), and the hooks of
+ * its parts. The table that puts them together is in vfs_mirror.c.
+ */
+
+#ifndef VFS_MIRROR_SHARE_H
+#define VFS_MIRROR_SHARE_H
+
+#include "compat.h"
+#include "identity.h"
+#include "operation.h"
+#include "sender.h"
+#include "../common/config.h"
+
+struct mirror_share {
+	struct mirror_volume *volume;
+	enum config_flush flush;
+	uint64_t device;	/* the same on every node */
+};
+
+/* The share of a handle. */
+struct mirror_share *mirror_share(struct vfs_handle_struct *handle);
+struct mirror_volume *mirror_volume(struct vfs_handle_struct *handle);
+
+/*
+ * May this node answer at all (R12, R13)? -1 with errno if it does not own
+ * the volume any more.
+ */
+int mirror_may_answer(struct vfs_handle_struct *handle);
+
+/* Is the configuration of this share one that the module can protect?
+ * NULL: yes; else what is wrong and what to do. */
+const char *mirror_check_share(struct vfs_handle_struct *handle);
+
+/* Degraded mode: on the disk before the reply. */
+int harden_fd(int fd);			/* data */
+int harden_object(int fd);		/* attributes; O_PATH is fine */
+int harden_directory(int fd);		/* names; O_PATH is fine */
+
+/* namespace_ops.c */
+int mirror_openat(struct vfs_handle_struct *handle,
+		  const struct files_struct *dirfsp,
+		  const struct smb_filename *smb_fname,
+		  struct files_struct *fsp,
+		  const struct vfs_open_how *how);
+int mirror_mkdirat(struct vfs_handle_struct *handle,
+		   struct files_struct *dirfsp,
+		   const struct smb_filename *smb_fname,
+		   mode_t mode);
+int mirror_mknodat(struct vfs_handle_struct *handle,
+		   struct files_struct *dirfsp,
+		   const struct smb_filename *smb_fname,
+		   mode_t mode,
+		   SMB_DEV_T dev);
+int mirror_symlinkat(struct vfs_handle_struct *handle,
+		     const struct smb_filename *link_contents,
+		     struct files_struct *dirfsp,
+		     const struct smb_filename *new_smb_fname);
+NTSTATUS mirror_create_dfs_pathat(struct vfs_handle_struct *handle,
+				  struct files_struct *dirfsp,
+				  const struct smb_filename *smb_fname,
+				  const struct referral *reflist,
+				  size_t referral_count);
+int mirror_unlinkat(struct vfs_handle_struct *handle,
+		    struct files_struct *dirfsp,
+		    const struct smb_filename *smb_fname,
+		    int flags);
+int mirror_renameat(struct vfs_handle_struct *handle,
+		    struct files_struct *src_dirfsp,
+		    const struct smb_filename *smb_fname_src,
+		    struct files_struct *dst_dirfsp,
+		    const struct smb_filename *smb_fname_dst
+		    MIRROR_RENAMEAT_HOW_PARAM);
+int mirror_linkat(struct vfs_handle_struct *handle,
+		  struct files_struct *src_dirfsp,
+		  const struct smb_filename *old_smb_fname,
+		  struct files_struct *dst_dirfsp,
+		  const struct smb_filename *new_smb_fname,
+		  int flags);
+
+/* data_ops.c */
+ssize_t mirror_pwrite(struct vfs_handle_struct *handle,
+		      struct files_struct *fsp,
+		      const void *data,
+		      size_t n,
+		      off_t offset);
+struct tevent_req *mirror_pwrite_send(struct vfs_handle_struct *handle,
+				      TALLOC_CTX *mem_ctx,
+				      struct tevent_context *ev,
+				      struct files_struct *fsp,
+				      const void *data,
+				      size_t n,
+				      off_t offset);
+ssize_t mirror_pwrite_recv(struct tevent_req *req,
+			   struct vfs_aio_state *vfs_aio_state);
+ssize_t mirror_recvfile(struct vfs_handle_struct *handle,
+			int fromfd,
+			struct files_struct *fsp,
+			off_t offset,
+			size_t n);
+int mirror_ftruncate(struct vfs_handle_struct *handle,
+		     struct files_struct *fsp,
+		     off_t length);
+int mirror_fallocate(struct vfs_handle_struct *handle,
+		     struct files_struct *fsp,
+		     uint32_t mode,
+		     off_t offset,
+		     off_t length);
+struct tevent_req *mirror_fsync_send(struct vfs_handle_struct *handle,
+				     TALLOC_CTX *mem_ctx,
+				     struct tevent_context *ev,
+				     struct files_struct *fsp);
+int mirror_fsync_recv(struct tevent_req *req,
+		      struct vfs_aio_state *vfs_aio_state);
+
+/* copy_ops.c */
+struct tevent_req *mirror_offload_read_send(TALLOC_CTX *mem_ctx,
+					    struct tevent_context *ev,
+					    struct vfs_handle_struct *handle,
+					    struct files_struct *fsp,
+					    uint32_t fsctl,
+					    uint32_t ttl,
+					    off_t offset,
+					    size_t to_copy);
+NTSTATUS mirror_offload_read_recv(struct tevent_req *req,
+				  struct vfs_handle_struct *handle,
+				  TALLOC_CTX *mem_ctx,
+				  uint32_t *flags,
+				  uint64_t *xferlen,
+				  DATA_BLOB *token);
+struct tevent_req *mirror_offload_write_send(struct vfs_handle_struct *handle,
+					     TALLOC_CTX *mem_ctx,
+					     struct tevent_context *ev,
+					     uint32_t fsctl,
+					     DATA_BLOB *token,
+					     off_t transfer_offset,
+					     struct files_struct *dest_fsp,
+					     off_t dest_off,
+					     off_t to_copy);
+NTSTATUS mirror_offload_write_recv(struct vfs_handle_struct *handle,
+				   struct tevent_req *req,
+				   off_t *copied);
+
+/* attribute_ops.c */
+int mirror_fsetxattr(struct vfs_handle_struct *handle,
+		     struct files_struct *fsp,
+		     const char *name,
+		     const void *value,
+		     size_t size,
+		     int flags);
+int mirror_fremovexattr(struct vfs_handle_struct *handle,
+			struct files_struct *fsp,
+			const char *name);
+int mirror_sys_acl_set_fd(struct vfs_handle_struct *handle,
+			  struct files_struct *fsp,
+			  SMB_ACL_TYPE_T type,
+			  SMB_ACL_T acl);
+int mirror_sys_acl_delete_def_fd(struct vfs_handle_struct *handle,
+				 struct files_struct *fsp);
+int mirror_fchmod(struct vfs_handle_struct *handle,
+		  struct files_struct *fsp,
+		  mode_t mode);
+int mirror_fchown(struct vfs_handle_struct *handle,
+		  struct files_struct *fsp,
+		  uid_t uid,
+		  gid_t gid);
+int mirror_lchown(struct vfs_handle_struct *handle,
+		  const struct smb_filename *smb_fname,
+		  uid_t uid,
+		  gid_t gid);
+int mirror_fntimes(struct vfs_handle_struct *handle,
+		   struct files_struct *fsp,
+		   struct smb_file_time *ft);
+int mirror_set_quota(struct vfs_handle_struct *handle,
+		     enum SMB_QUOTA_TYPE qtype,
+		     unid_t id,
+		     SMB_DISK_QUOTA *qt);
+
+#endif /* VFS_MIRROR_SHARE_H */
