@@ -7,7 +7,7 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak torture fuzz
+	soak torture fuzz stage
 
 all: build/configured
 	@$(WAF) build
@@ -37,3 +37,30 @@ install: all
 
 clean:
 	@rm -rf build
+
+# ------------------------------------------------------------------ running
+
+STAGE := build/stage
+
+stage: all
+	@rm -rf $(STAGE)
+	@$(MAKE) -s install DESTDIR=$(CURDIR)/$(STAGE)
+
+demo: stage
+	@tests/demo/demo $(if $(KEEP),--keep)
+
+test: stage
+	@tests/run
+
+soak: stage
+	@tests/demo/soak --cuts $(or $(CUTS),20) --fs $(or $(FS),ext4) \
+		--mirror $(or $(MIRROR),yes)
+
+torture: stage
+	@tests/torture/compare
+
+fuzz: all
+	@tests/fuzz/run $(or $(SECONDS),60)
+
+check-style:
+	@source/build/check-style

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the integration tests, the demo and the soak test share: the testbed,
+the pair on it, and clients.
+
+Everything happens in namespaces that tests/testbed/testbed makes and removes.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
+ADDRESS = {'ALPHA': '10.77.0.200', 'BETA': '10.77.0.201'}
+CREDENTIALS = '-Utester%tester'
+
+
+class LabError(Exception):
+    """The testbed or the product did not do what it must."""
+
+
+class Lab:
+    """A testbed with a pair on it."""
+
+    def __init__(self, folder, stage=None):
+        self.env = dict(os.environ, LAB=folder, LC_ALL='C',
+                        PATH='/usr/sbin:/usr/bin:/sbin:/bin',
+                        STAGE=stage or os.path.join(TOP, 'build/stage'))
+        self.folder = folder
+        self.testbed = os.path.join(TOP, 'tests/testbed/testbed')
+        self.pair_tool = os.path.join(TOP, 'tests/testbed/pair')
+
+    # -------------------------------------------------------------- running
+
+    def run(self, *command, check=True, timeout=120, **kwargs):
+        """Run a command of this machine, return what it printed."""
+        done = subprocess.run(command, env=self.env, text=True,
+                              stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=timeout,
+                              **kwargs)
+        if check and done.returncode != 0:
+            raise LabError('%s: exit %d\n%s' % (
+                ' '.join(command), done.returncode, done.stdout))
+        return done.stdout
+
+    def tb(self, *command, **kwargs):
+        return self.run(self.testbed, *command, **kwargs)
+
+    def pair(self, *command, **kwargs):
+        return self.run(self.pair_tool, *command,
+                        **dict({'timeout': 300}, **kwargs))
+
+    def on(self, node, *command, **kwargs):
+        """Run a command in a node, `client' or `switch'."""
+        return self.tb('exec', node, *command, **kwargs)
+
+    def ok(self, node, *command):
+        """Does the command succeed in the node?"""
+        return subprocess.run(
+            (self.testbed, 'exec', node) + command, env=self.env,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, timeout=120).returncode == 0
+
+    def start(self, *command, output=subprocess.DEVNULL):
+        """Start a command in the client and return the process."""
+        return subprocess.Popen(
+            (self.testbed, 'exec', 'client') + command, env=self.env,
+            stdin=subprocess.DEVNULL, stdout=output,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+    # ------------------------------------------------------------ life cycle
+
+    def up(self, nodes=2, **conf):
+        self.down()
+        self.tb('up', str(nodes))
+        self.configure(**conf)
+
+    def configure(self, **conf):
+        self.pair('conf', *['%s=%s' % item for item in conf.items()])
+        self.pair('start')
+        if conf.get('mirror', 'yes') == 'yes':
+            self.wait_mirrored()
+
+    def down(self):
+        self.run(self.testbed, 'down', check=False)
+
+    # ----------------------------------------------------------------- state
+
+    def status(self, node):
+        """mirrorctl status as a dictionary: volume name -> its state."""
+        answer = json.loads(self.on(node, 'mirrorctl', 'status', '--json'))
+        return {volume['name']: volume for volume in answer['volumes']}
+
+    def mode(self, node, volume):
+        try:
+            return self.status(node)[volume].get('mode')
+        except (LabError, ValueError, KeyError):
+            return None
+
+    def wait(self, what, condition, seconds=60, step=0.05):
+        """Wait until condition() is true; LabError after some time."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                value = condition()
+            except (LabError, subprocess.TimeoutExpired):
+                value = None
+            if value:
+                return value
+            if time.monotonic() > end:
+                raise LabError('%s: not within %d s' % (what, seconds))
+            time.sleep(step)
+
+    def owner(self, service):
+        """The node that has the service's address, or None."""
+        for node in self.nodes_with_power():
+            if ADDRESS[service] + '/' in self.on(node, 'ip', '-br', 'addr'):
+                return node
+        return None
+
+    def nodes_with_power(self):
+        with open(os.path.join(self.folder, 'nodes')) as nodes:
+            names = nodes.read().split()
+        return [n for n in names if self.run(
+            self.testbed, 'pid', n, check=False).strip().isdigit()]
+
+    def wait_mirrored(self, volumes=('alpha', 'beta'), seconds=60):
+        service = {'alpha': 'ALPHA', 'beta': 'BETA'}
+        for volume in volumes:
+            self.wait('%s mirrored' % volume, lambda v=volume: self.mode(
+                self.owner(service[v]), v) == 'mirrored', seconds)
+
+    def heal(self):
+        """All nodes on, healthy, services at home, mirrored."""
+        with open(os.path.join(self.folder, 'nodes')) as nodes:
+            names = nodes.read().split()
+        up = self.nodes_with_power()
+        for node in names:
+            if node not in up:
+                self.tb('boot', node)
+            if not self.ok(node, 'ctdb', 'pnn'):
+                self.pair('start', node)
+        self.pair('wait')
+        self.pair('home')
+        self.wait_mirrored()
+
+    def log(self, node):
+        return self.pair('logs', node, check=False)
+
+    # --------------------------------------------------------------- clients
+
+    def smbclient(self, commands, service='ALPHA', share=None, check=True,
+                  timeout=60):
+        share = share or service.lower()
+        return self.on('client', 'smbclient', CREDENTIALS, '-t', '30',
+                       '//%s/%s' % (ADDRESS[service], share), '-c', commands,
+                       check=check, timeout=timeout)
+
+
+class Load:
+    """Clients that write, and their journal."""
+
+    def __init__(self, lab, name, service='ALPHA', clients=4, seed=1,
+                 seconds=600):
+        self.lab = lab
+        self.folder = os.path.join(lab.folder, 'shared', 'load-' + name)
+        os.makedirs(self.folder, exist_ok=True)
+        self.target = (ADDRESS[service], service.lower())
+        self.log_path = os.path.join(self.folder, 'load.log')
+        self.log_file = open(self.log_path, 'w')
+        self.process = lab.start(
+            os.path.join(TOP, 'build/tests/mirror-load'),
+            '--server', self.target[0], '--share', self.target[1],
+            '--user', 'tester%tester', '--clients', str(clients),
+            '--seed', str(seed), '--seconds', str(seconds),
+            '--journal', os.path.join(self.folder, 'journal'),
+            output=self.log_file)
+
+    def acknowledged(self):
+        """Operations acknowledged so far."""
+        count = 0
+        for name in os.listdir(self.folder):
+            if name.startswith('journal'):
+                with open(os.path.join(self.folder, name), 'rb') as journal:
+                    count += journal.read().count(b' ok ')
+        return count
+
+    def stop(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+        code = self.process.wait(timeout=180)
+        self.log_file.close()
+        with open(self.log_path) as log:
+            text = log.read()
+        if code not in (0, -signal.SIGTERM):
+            raise LabError('the load ended with %d:\n%s' % (code, text))
+        return text
+
+    def verify(self):
+        """The checker's result as a dictionary."""
+        out = self.lab.on(
+            'client', os.path.join(TOP, 'build/tests/mirror-verify'),
+            '--json', *self.journals(), check=False, timeout=600)
+        match = re.search(r'^\{.*\}$', out, re.M | re.S)
+        if not match:
+            raise LabError('mirror-verify said nonsense:\n' + out)
+        result = json.loads(match.group(0))
+        result['text'] = out
+        return result
+
+    def journals(self):
+        return sorted(os.path.join(self.folder, name)
+                      for name in os.listdir(self.folder)
+                      if name.startswith('journal'))
+
+
+def say(text=''):
+    print(text)
+    sys.stdout.flush()
