@@ -100,10 +100,12 @@ def build(bld):
                     includes='source/common source/mirrord tests/unit',
                     use='mirrord_parts common CMOCKA ' + libs,
                     install_path=None)
-    for node in sources(bld, 'tests/clients/*.c'):
+    mains = sources(bld, 'tests/clients/mirror-*.c')
+    parts = [n for n in sources(bld, 'tests/clients/*.c') if n not in mains]
+    for node in mains:
         name = os.path.basename(node.srcpath())[:-2]
-        bld.program(source=[node], target='tests/' + name, cflags=WARNINGS,
-                    includes='source/common', use='SMBCLIENT TALLOC Z',
+        bld.program(source=[node] + parts, target='tests/' + name,
+                    cflags=WARNINGS, use='SMBCLIENT TALLOC Z',
                     install_path=None)
 
     bld.install_files('/usr/share/ctdb/events/legacy',
@@ -112,7 +114,7 @@ def build(bld):
                       sources(bld, 'conf/*', exclude=('mirrord.service',)))
     unit = bld.path.find_node('conf/mirrord.service')
     if unit:
-        bld.install_files('/lib/systemd/system', [unit])
+        bld.install_files('/usr/lib/systemd/system', [unit])
     for section in '18':
         bld.install_files('/usr/share/man/man' + section,
                           sources(bld, 'docs/*.' + section))

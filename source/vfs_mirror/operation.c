@@ -215,8 +215,10 @@ static bool step_new_regime(struct mirror_operation *operation)
 		operation_end(operation, operation->error);
 		return true;
 	}
-	operation->state = OPERATION_LOCKED;
+	/* Its old number must not be taken for one of the new store's. */
+	operation->record.sequence = 0;
 	operation->acknowledged = false;
+	operation->state = OPERATION_LOCKED;
 	return true;
 }
 
@@ -471,6 +473,12 @@ int operation_run(struct mirror_operation *operation)
 	return operation_result(operation);
 }
 
+static int harden_volume(struct mirror_operation *operation,
+			 void *private_data)
+{
+	return syncfs(operation->volume->root_fd);
+}
+
 int operation_run_attribute(struct mirror_operation *operation)
 {
 	struct mirror_volume *volume = operation->volume;
@@ -489,7 +497,10 @@ int operation_run_attribute(struct mirror_operation *operation)
 	if (operation->state == OPERATION_DONE) {
 		return operation_result(operation);
 	}
+	/* What the caller has on its stack is gone soon. */
 	operation->apply = NULL;
+	operation->harden = harden_volume;
+	operation->private_data = NULL;
 	return 0;
 }
 

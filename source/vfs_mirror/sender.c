@@ -273,6 +273,7 @@ int sender_send(struct mirror_volume *volume,
 		return ret;
 	}
 	volume->last_sequence++;
+	operation->acknowledged = false;
 	/* The list stays in the order in which the records are sent. */
 	DLIST_DEMOTE(volume->in_flight, operation);
 	state_page_sequence(volume->page, &operation->hold,
