@@ -169,24 +169,21 @@ class Load:
         self.lab = lab
         self.folder = os.path.join(lab.folder, 'shared', 'load-' + name)
         os.makedirs(self.folder, exist_ok=True)
-        self.target = (ADDRESS[service], service.lower())
         self.log_path = os.path.join(self.folder, 'load.log')
         self.log_file = open(self.log_path, 'w')
         self.process = lab.start(
             os.path.join(TOP, 'build/tests/mirror-load'),
-            '--server', self.target[0], '--share', self.target[1],
-            '--user', 'tester%tester', '--clients', str(clients),
-            '--seed', str(seed), '--seconds', str(seconds),
-            '--journal', os.path.join(self.folder, 'journal'),
+            '-c', str(clients), '-s', str(seed), '-t', str(seconds),
+            '-j', self.folder,
+            '//%s/%s' % (ADDRESS[service], service.lower()),
             output=self.log_file)
 
     def acknowledged(self):
-        """Operations acknowledged so far."""
+        """Operations acknowledged so far: lines `A NUMBER TIME'."""
         count = 0
-        for name in os.listdir(self.folder):
-            if name.startswith('journal'):
-                with open(os.path.join(self.folder, name), 'rb') as journal:
-                    count += journal.read().count(b' ok ')
+        for path in self.journals():
+            with open(path, 'rb') as journal:
+                count += journal.read().count(b'\nA ')
         return count
 
     def stop(self):
@@ -202,20 +199,23 @@ class Load:
 
     def verify(self):
         """The checker's result as a dictionary."""
-        out = self.lab.on(
-            'client', os.path.join(TOP, 'build/tests/mirror-verify'),
-            '--json', *self.journals(), check=False, timeout=600)
-        match = re.search(r'^\{.*\}$', out, re.M | re.S)
+        verify = os.path.join(TOP, 'build/tests/mirror-verify')
+        out = self.lab.on('client', verify, '--json', *self.journals(),
+                          check=False, timeout=600)
+        match = re.search(r'^\{.*\}$', out, re.M)
         if not match:
-            raise LabError('mirror-verify said nonsense:\n' + out)
+            raise LabError('mirror-verify: ' + out)
         result = json.loads(match.group(0))
-        result['text'] = out
+        result['text'] = ''
+        if result['lost'] or result['unexpected']:
+            result['text'] = self.lab.on('client', verify, *self.journals(),
+                                         check=False, timeout=600)
         return result
 
     def journals(self):
         return sorted(os.path.join(self.folder, name)
                       for name in os.listdir(self.folder)
-                      if name.startswith('journal'))
+                      if name.endswith('.journal'))
 
 
 def say(text=''):
