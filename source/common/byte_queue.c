@@ -72,7 +72,7 @@ uint8_t *byte_queue_reserve(TALLOC_CTX *mem_ctx,
 		size *= 2;
 	}
 	compact(queue);
-	buf = talloc_realloc(mem_ctx, queue->buf, uint8_t, size);
+	buf = talloc_realloc_size(mem_ctx, queue->buf, size);
 	if (buf == NULL) {
 		return NULL;
 	}

@@ -133,7 +133,8 @@ int record_encode(TALLOC_CTX *mem_ctx,
 		return EINVAL;
 	}
 	cursor.length = record_head_bound(record);
-	buf = talloc_array(mem_ctx, uint8_t, cursor.length);
+	/* Not an array: that would count with an unsigned int. */
+	buf = talloc_size(mem_ctx, cursor.length);
 	if (buf == NULL) {
 		return ENOMEM;
 	}

@@ -187,7 +187,7 @@ int message_encode(TALLOC_CTX *mem_ctx,
 		return EMSGSIZE;
 	}
 	cursor.length = WIRE_FRAME_HEADER + codec_size(fields, message);
-	buf = talloc_array(mem_ctx, uint8_t, cursor.length + data_length);
+	buf = talloc_size(mem_ctx, cursor.length + data_length);
 	if (buf == NULL) {
 		return ENOMEM;
 	}
