@@ -8,13 +8,26 @@
  * by FETCH), mounting, generations.
  *
  * Usage: replay_new, replay_add for every record in order (the records are
- * kept in memory, encoded, or in a spill file when large), replay_run.
+ * kept in memory, encoded, or in a spill file when there are many), replay_run.
  * replay_run looks at all records before it redoes the first: cancelled ones
- * (R2) are dropped, and handles that later records know are used to find
- * objects whose creation survived the crash without their id.
+ * (R2) are dropped, and it finds out which namespace records the volume
+ * already has (replay_plan.c tells how, and why that is right).
  *
  * It may be killed at any point and started again: redoing records twice gives
  * the same tree.
+ *
+ * What it relies on:
+ *   - nobody else changes the volume, before (only smbd by the module) or
+ *     during replay;
+ *   - the log has the operations on one name, on one directory entry that is
+ *     a directory and what is in it, and the LINKs of an object and the
+ *     removal of its other names in the order in which they were executed
+ *     (R3);
+ *   - of the executed namespace operations the volume has a prefix; for those
+ *     that do not depend on one another, any order will do;
+ *   - a process that sends another record after a namespace record has
+ *     executed or cancelled it. Only the last record of a session may never
+ *     have been executed, without a CANCEL.
  */
 
 #ifndef MIRROR_REPLAY_H
@@ -31,7 +44,7 @@ struct replay_result {
 	uint64_t redone;	/* acted on the volume */
 	uint64_t present;	/* already there: persisted before the crash */
 	uint64_t superseded;	/* precondition not met: later state is there */
-	uint64_t cancelled;
+	uint64_t cancelled;	/* ... and the cancellations themselves */
 	uint64_t failed;	/* should have worked and did not: see log */
 	uint64_t bytes;		/* of file data written */
 };
@@ -41,6 +54,21 @@ struct replay_result {
  * closed. Needs root (CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SETUID ...).
  */
 int replay_new(TALLOC_CTX *mem_ctx, int root_fd, struct replay **replay);
+
+/* For the log: what happened, without a full stop. */
+enum replay_level {
+	REPLAY_ERROR,	/* a record that had to be redone and could not be */
+	REPLAY_WARNING,	/* the volume is not as the log says it must be */
+	REPLAY_DEBUG
+};
+typedef void (*replay_logger)(enum replay_level level,
+			      const char *message,
+			      void *private_data);
+
+/* Without it, errors and warnings go to stderr. */
+void replay_set_logger(struct replay *replay,
+		       replay_logger logger,
+		       void *private_data);
 
 /* Records in the order of the store; copied. 0, EBADMSG, ENOMEM, EIO. */
 int replay_add(struct replay *replay,
@@ -52,7 +80,8 @@ int replay_add(struct replay *replay,
 typedef void (*replay_progress)(uint64_t done, uint64_t total, void *private_data);
 
 /*
- * Redo. Returns 0 when every record is accounted for and none failed; EIO,
+ * Redo, in the calling thread, whose umask and credentials are its own
+ * meanwhile (unshare(CLONE_FS)) and afterwards what they were. Returns 0 when every record is accounted for and none failed; EIO,
  * ENOSPC ... of the first failure otherwise: the volume must then not be
  * served, and replay can be tried again. Ends with syncfs().
  */
