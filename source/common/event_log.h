@@ -35,6 +35,16 @@
 	EVENT(STORE_FULL, "M011", "store-full", LOG_WARNING,		\
 	      "Clients wait for the volume's disk: it is too slow for "	\
 	      "what is written, or the store is too small")		\
+	EVENT(STORE_BROKEN, "M012", "store-broken", LOG_ERR,		\
+	      "See whether the folder of the mirror stores (mirror:store " \
+	      "directory) has room and is in order")			\
+	EVENT(STORE_DISCARDED, "M013", "store-discarded", LOG_NOTICE, "") \
+	EVENT(RECORDS_LOST, "M014", "records-lost", LOG_CRIT,		\
+	      "Both nodes failed: what clients wrote last may be missing. " \
+	      "Tell them, compare with a backup")			\
+	EVENT(ROLLED_FORWARD, "M015", "rolled-forward", LOG_NOTICE, "")	\
+	EVENT(ROLL_FORWARD_FAILED, "M016", "roll-forward-failed", LOG_ERR, \
+	      "Clients wait for it; it is tried again")			\
 	EVENT(DEGRADED, "M020", "degraded", LOG_WARNING,		\
 	      "Clients are served, but every write waits for the disk "	\
 	      "and a second failure stops the service: repair the "	\
@@ -44,6 +54,11 @@
 	      "The volume's disk does not take what was written; the "	\
 	      "partner keeps it. See the kernel's log, repair the "	\
 	      "disk or move the service")				\
+	EVENT(PARTNER_LOST, "M023", "partner-lost", LOG_WARNING,	\
+	      "Clients wait until it is back or ctdb has decided")	\
+	EVENT(LABEL_FAILED, "M024", "label-failed", LOG_CRIT,		\
+	      "The volume's disk does not take the label; it is tried " \
+	      "again")							\
 	EVENT(FENCING, "M030", "fencing", LOG_NOTICE, "")		\
 	EVENT(FENCED, "M031", "fenced", LOG_NOTICE, "")			\
 	EVENT(FENCE_FAILED, "M032", "fence-failed", LOG_CRIT,		\
@@ -53,7 +68,16 @@
 	EVENT(REPLAYED, "M034", "replayed", LOG_NOTICE, "")		\
 	EVENT(TAKEOVER_DONE, "M035", "takeover-done", LOG_NOTICE, "")	\
 	EVENT(TAKEOVER_REFUSED, "M036", "takeover-refused", LOG_CRIT,	\
-	      "The service stays down until the cause is removed")
+	      "The service stays down until the cause is removed")	\
+	EVENT(RELEASED, "M037", "released", LOG_NOTICE, "")		\
+	EVENT(RELEASE_FAILED, "M038", "release-failed", LOG_CRIT,	\
+	      "No other node can have the volume until it is unmounted: " \
+	      "end the processes that are named")			\
+	EVENT(REPLAY_FAILED, "M039", "replay-failed", LOG_CRIT,		\
+	      "The volume is not served before all is redone; see the "	\
+	      "lines before, repair the disk, it is tried again")	\
+	EVENT(STARTED, "M050", "started", LOG_NOTICE, "")		\
+	EVENT(STOPPED, "M051", "stopped", LOG_NOTICE, "")
 
 #define EVENT_LOG_ENUM(symbol, code, name, severity, advice) EVENT_##symbol,
 enum event_id {

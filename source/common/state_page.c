@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "state_page.h"
@@ -831,6 +832,46 @@ static uint64_t slot_first_sequence(struct state_page *page, uint32_t slot)
 		mutex_unlock(&bucket->mutex);
 	}
 	return first;
+}
+
+static int sequence_compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+uint32_t state_page_slot_sequences(struct state_page *page,
+				   uint32_t slot,
+				   uint64_t *sequences,
+				   uint32_t max)
+{
+	uint32_t n = 0;
+	uint32_t b, i;
+
+	for (b = 0; b < PAGE_BUCKETS; b++) {
+		struct page_bucket *bucket = &page->shared->buckets[b];
+
+		mutex_lock(&bucket->mutex);
+		for (i = 0; i < bucket->high; i++) {
+			const struct page_entry *entry = &bucket->entries[i];
+
+			/* Passable: applied already. */
+			if (entry->state < ENTRY_TAGGED || entry->passable ||
+			    entry->slot != slot || entry->sequence == 0) {
+				continue;
+			}
+			if (n < max) {
+				sequences[n] = entry->sequence;
+			}
+			n++;
+		}
+		mutex_unlock(&bucket->mutex);
+	}
+	qsort(sequences, n < max ? n : max, sizeof(*sequences),
+	      sequence_compare);
+	return n;
 }
 
 void state_page_reap(struct state_page *page,

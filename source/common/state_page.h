@@ -241,6 +241,15 @@ typedef void (*page_dead_slot)(struct state_page *page,
 void state_page_reap(struct state_page *page,
 		     page_dead_slot found,
 		     void *private_data);
+/*
+ * The sequences of what a dead slot had sent and not yet applied, ascending;
+ * at most max of them, the return value is how many there are. Only these are
+ * to be rolled forward: what was applied may have been changed again since.
+ */
+uint32_t state_page_slot_sequences(struct state_page *page,
+				   uint32_t slot,
+				   uint64_t *sequences,
+				   uint32_t max);
 /* Its operations are settled: free its locks and the slot. */
 void state_page_free_slot(struct state_page *page, uint32_t slot);
 

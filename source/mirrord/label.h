@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The label of a volume: the truth about it, on its own disk (R11).
+ *
+ * Owns: the format of the extended attribute, and that a label that was
+ * written is durable.
+ * Does not own: who may write it: the node that has the volume mounted.
+ *
+ * A volume without a label is new: generation 0, clean.
+ *
+ *   protection   what a takeover has to do
+ *   CLEAN        nothing: its owner released it
+ *   DEGRADED     nothing: all that was acknowledged is on the disk
+ *   MIRRORED     replay the store that node `partner' holds, if it is the
+ *                one with this incarnation and store_generation
+ *   REPLAYING    that store is being replayed by node `owner' (the label's
+ *                generation is the store's claim): go on with it
+ */
+
+#ifndef MIRRORD_LABEL_H
+#define MIRRORD_LABEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <tevent.h>
+#include "../common/mirror_id.h"
+
+#define LABEL_XATTR "trusted.samba-mirror"
+
+enum label_protection {
+	LABEL_CLEAN = 1,
+	LABEL_MIRRORED,
+	LABEL_DEGRADED,
+	LABEL_REPLAYING,
+	LABEL_PROTECTION_END
+};
+
+struct label {
+	uint64_t generation;
+	uint32_t owner;
+	enum label_protection protection;
+	uint32_t partner;		/* who holds the store */
+	uint64_t store_generation;	/* of that store */
+	struct mirror_id incarnation;	/* of that store */
+};
+
+#define LABEL_SIZE 64
+
+void label_push(const struct label *label, uint8_t buf[LABEL_SIZE]);
+/* 0, EPROTO (another version), EBADMSG (damaged). */
+int label_pull(const uint8_t *buf, size_t length, struct label *label);
+
+/* root_fd: the root directory of the mounted volume. 0 or errno. */
+int label_read(int root_fd, struct label *label);
+
+/* Write it, and return when it is on the disk. Blocks: see below. */
+int label_write(int root_fd, const struct label *label);
+
+/* The same, beside the event loop. */
+struct tevent_req *label_write_send(TALLOC_CTX *mem_ctx,
+				    struct tevent_context *ev,
+				    int root_fd,
+				    const struct label *label);
+int label_write_recv(struct tevent_req *req);
+
+const char *label_protection_name(enum label_protection protection);
+/* "generation 7, mirrored by node 1", child of mem_ctx. */
+char *label_describe(TALLOC_CTX *mem_ctx, const struct label *label);
+
+#endif /* MIRRORD_LABEL_H */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the parts of mirrord know of one another.
+ *
+ * Owns: nothing; main.c makes it, everything else hangs below it.
+ */
+
+#ifndef MIRRORD_H
+#define MIRRORD_H
+
+#include <talloc.h>
+#include <tevent.h>
+#include "../common/config.h"
+#include "../common/peer_link.h"
+
+struct ctdb_view;
+struct control;
+struct nodes;
+struct partner;
+struct peers;
+struct services;
+
+struct mirrord {
+	struct tevent_context *ev;
+	const struct mirror_config *config;
+	const struct nodes *nodes;
+	const struct link_key *key;
+	struct ctdb_view *view;
+	struct partner *partner;
+	struct peers *peers;
+	struct services *services;
+	struct control *control;
+};
+
+#endif /* MIRRORD_H */
