@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include "state_page.h"
 
-#define PAGE_MAGIC UINT64_C(0x6d6972726f723031)
+#define PAGE_MAGIC UINT64_C(0x6d6972726f723032)
 #define PAGE_BUCKETS 512
 #define PAGE_BUCKET_LOCKS 64
 
@@ -72,6 +72,8 @@ struct page_shared {
 	_Atomic uint64_t wiped;
 	_Atomic uint64_t capacity;
 	_Atomic uint64_t used[PAGE_EPOCH_RING];
+	_Atomic uint64_t total_records;
+	_Atomic uint64_t total_bytes;
 
 	_Atomic uint32_t kick;		/* futex */
 
@@ -569,6 +571,8 @@ int state_page_tag(struct state_page *page,
 		if (current) {
 			hold->epoch = epoch;
 			hold->reserved = bytes;
+			atomic_fetch_add(&shared->total_records, 1);
+			atomic_fetch_add(&shared->total_bytes, bytes);
 			if (crossed_half(shared, epoch, bytes)) {
 				state_page_kick(page);
 			}
@@ -739,6 +743,14 @@ uint64_t state_page_used_total(const struct state_page *page)
 		total += atomic_load(&shared->used[epoch % PAGE_EPOCH_RING]);
 	}
 	return total;
+}
+
+void state_page_totals(const struct state_page *page,
+		       uint64_t *records,
+		       uint64_t *bytes)
+{
+	*records = atomic_load(&page->shared->total_records);
+	*bytes = atomic_load(&page->shared->total_bytes);
 }
 
 struct scan {

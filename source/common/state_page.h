@@ -224,6 +224,12 @@ uint64_t state_page_capacity(const struct state_page *page);
 uint64_t state_page_used(const struct state_page *page);
 uint64_t state_page_used_total(const struct state_page *page);
 
+/* Records that got a place in the store, and their bytes, since the page was
+ * made. */
+void state_page_totals(const struct state_page *page,
+		       uint64_t *records,
+		       uint64_t *bytes);
+
 /* Does anything hold this epoch (or an older one) open? */
 bool state_page_epoch_busy(struct state_page *page, uint64_t epoch);
 /* Is any operation between state_page_apply and unlock? */
