@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pair in peace: what is served, what is refused, what is recorded."""
+
+import os
+
+from lab import LabError, TOP
+
+CONF = {'fs': 'ext4'}
+
+
+def records(lab, node='n0', volume='alpha'):
+    """Records that the owner's smbds have sent so far."""
+    return lab.status(node)[volume]['records_sent']
+
+
+def test_both_services_are_mirrored(lab):
+    """Both nodes are active, each the partner of the other."""
+    for node, own, other in (('n0', 'alpha', 'beta'), ('n1', 'beta', 'alpha')):
+        status = lab.status(node)
+        assert status[own]['mode'] == 'mirrored', status
+        assert status[own]['role'] == 'owner', status
+        assert status[other]['role'] == 'partner', status
+
+
+def test_files_come_back_as_written(lab):
+    """put, rename, get, delete through both services."""
+    for service in ('ALPHA', 'BETA'):
+        path = os.path.join(lab.folder, 'shared/data')
+        with open(path, 'wb') as data:
+            data.write(os.urandom(3 << 20))
+        lab.smbclient('put %s one; mkdir d; rename one d/two' % path, service)
+        lab.smbclient('get d/two %s.back' % path, service)
+        lab.run('cmp', path, path + '.back')
+        lab.smbclient('rm d/two; rmdir d', service)
+        assert 'two' not in lab.smbclient('ls d/*', service, check=False)
+
+
+def test_every_change_is_recorded_once(lab):
+    """Leaves only: a create, a write and a delete are so many records.
+
+    Fails if a composite call is hooked in addition (for example
+    fset_dos_attributes), or a leaf is not.
+    """
+    path = os.path.join(lab.folder, 'shared/small')
+    with open(path, 'wb') as data:
+        data.write(b'x' * 100)
+    before = records(lab)
+    lab.smbclient('put %s counted' % path)
+    put = records(lab) - before
+    # create; DOSATTRIB, POSIX ACL, NT ACL; write; times at close
+    assert put == 6, 'put made %d records' % put
+    before = records(lab)
+    lab.smbclient('rename counted renamed')
+    assert records(lab) - before == 2, 'rename, and the archive bit'
+    before = records(lab)
+    lab.smbclient('rm renamed')
+    assert records(lab) - before == 1, 'unlink'
+    before = records(lab)
+    lab.smbclient('ls')
+    assert records(lab) == before, 'a listing changes nothing'
+
+
+def test_ids_are_hidden(lab):
+    """R4: clients neither see nor forge the identity of a file."""
+    path = os.path.join(lab.folder, 'shared/small')
+    with open(path, 'wb') as data:
+        data.write(b'x')
+    lab.smbclient('put %s file' % path)
+    ids = lab.on('n0', 'getfattr', '-d', '-m', 'security.mirror', '-e', 'hex',
+                 '/srv/alpha/share/file')
+    assert 'security.mirror.id=0x01' in ids, ids
+    assert 'mirror' not in lab.smbclient('geteas file', check=False)
+    lab.smbclient('setea file security.mirror.id forged', check=False)
+    assert ids == lab.on('n0', 'getfattr', '-d', '-m', 'security.mirror', '-e',
+                         'hex', '/srv/alpha/share/file')
+    lab.smbclient('rm file')
+
+
+REFUSED = (
+    ('vfs objects', 'mirror acl_xattr', 'must be the last one'),
+    ('vfs objects', 'xattr_tdb mirror', 'xattr_tdb'),
+    ('vfs objects', 'streams_depot mirror', 'streams_depot'),
+    ('path', '/srv/elsewhere', 'on no configured volume'),
+    ('magic script', 'run.sh', 'magic script'),
+)
+
+
+def test_wrong_shares_are_refused(lab):
+    """What cannot be protected is not served, and the log says what to do."""
+    lab.on('n0', 'mkdir', '-p', '/srv/elsewhere')
+    for option, value, message in REFUSED:
+        lab.on('n0', 'net', 'conf', 'delshare', 'wrong', check=False)
+        lab.on('n0', 'net', 'conf', 'addshare', 'wrong', '/srv/alpha/share')
+        lab.on('n0', 'net', 'conf', 'setparm', 'wrong', 'vfs objects',
+               'acl_xattr mirror')
+        lab.on('n0', 'smbcontrol', 'smbd', 'reload-config')
+        lab.wait('a right share is served', lambda: 'blocks of size' in
+                 lab.smbclient('ls', share='wrong', check=False))
+        lab.on('n0', 'net', 'conf', 'setparm', 'wrong', option, value)
+        lab.on('n0', 'smbcontrol', 'smbd', 'reload-config')
+        lab.wait('%s = %s refused' % (option, value),
+                 lambda: 'tree connect failed' in
+                 lab.smbclient('ls', share='wrong', check=False))
+        assert message in lab.log('n0'), (option, value)
+    lab.on('n0', 'net', 'conf', 'delshare', 'wrong')
+
+
+def test_share_is_not_served_where_its_volume_is_not(lab):
+    """The wrong node shows no empty directory."""
+    out = lab.on('client', 'smbclient', '-Utester%tester',
+                 '//10.77.0.201/alpha', '-c', 'ls', check=False)
+    assert 'tree connect failed' in out, out
+
+
+def test_other_samba_version_is_refused(lab):
+    """A module of another Samba version does not load, and says so."""
+    with open(os.path.join(TOP, 'build/mirror.so'), 'rb') as module:
+        binary = module.read()
+    assert binary.count(b'4.17.12\0') >= 1
+    other = os.path.join(lab.folder, 'shared/other.so')
+    with open(other, 'wb') as module:
+        module.write(binary.replace(b'4.17.12\0', b'4.17.11\0'))
+    lab.on('n0', 'cp', '/shared/other.so',
+           '/usr/lib/x86_64-linux-gnu/samba/vfs/other.so')
+    lab.on('n0', 'net', 'conf', 'addshare', 'other', '/srv/alpha/share')
+    lab.on('n0', 'net', 'conf', 'setparm', 'other', 'vfs objects', 'other')
+    lab.on('n0', 'smbcontrol', 'smbd', 'reload-config')
+    lab.wait('refused', lambda: 'tree connect failed' in
+             lab.smbclient('ls', share='other', check=False))
+    assert 'was built for Samba 4.17.11' in lab.log('n0')
+    lab.on('n0', 'net', 'conf', 'delshare', 'other')
+    lab.on('n0', 'rm', '/usr/lib/x86_64-linux-gnu/samba/vfs/other.so')
+
+
+def test_rpc_server_process_works(lab):
+    """srvsvc runs the share's modules in a process without a client."""
+    lab.smbclient('mkdir secured')
+    out = lab.on('client', 'rpcclient', '-Utester%tester', ADDRESS_ALPHA,
+                 '-c', 'netfilegetsec alpha \\secured', check=False)
+    assert 'revision' in out.lower(), out
+    lab.smbclient('rmdir secured')
+
+
+ADDRESS_ALPHA = '10.77.0.200'
+
+
+def test_wrong_option_is_named(lab):
+    """A bad value gets a message that names it."""
+    lab.on('n0', 'net', 'conf', 'setparm', 'global', 'mirror:flush', 'disc')
+    try:
+        lab.on('n0', 'smbcontrol', 'smbd', 'reload-config')
+        lab.wait('refused', lambda: 'tree connect failed' in
+                 lab.smbclient('ls', check=False))
+        assert 'mirror:flush = disc' in lab.log('n0')
+        assert 'disk or mirrored' in lab.log('n0')
+    finally:
+        lab.on('n0', 'net', 'conf', 'setparm', 'global', 'mirror:flush',
+               'disk')
+        lab.on('n0', 'smbcontrol', 'smbd', 'reload-config')
+    lab.wait('served again', lambda: 'blocks of size' in
+             lab.smbclient('ls', check=False))
+
+
+def test_server_side_copy(lab):
+    """copychunk passes the module, and the copy is right."""
+    path = os.path.join(lab.folder, 'shared/data')
+    with open(path, 'wb') as data:
+        data.write(os.urandom(2 << 20))
+    lab.smbclient('put %s source' % path)
+    before = lab.status('n0')['alpha']['bytes_sent']
+    out = lab.smbclient('scopy source copy')
+    sent = lab.status('n0')['alpha']['bytes_sent'] - before
+    assert sent > 2 << 20, (sent, out)
+    lab.smbclient('get copy %s.back; rm source; rm copy' % path)
+    lab.run('cmp', path, path + '.back')
+
+
+def test_nothing_to_do_costs_nothing(lab):
+    """Setting times that are there already sends no record."""
+    path = os.path.join(lab.folder, 'shared/small')
+    with open(path, 'wb') as data:
+        data.write(b'x')
+    lab.smbclient('put %s timed' % path)
+    command = 'utimes timed 20:10:2026-10:00:00 -1 20:10:2026-10:00:00 -1'
+    try:
+        lab.smbclient(command)
+        before = records(lab)
+        lab.smbclient(command)
+        assert records(lab) == before, records(lab) - before
+    finally:
+        lab.smbclient('rm timed', check=False)

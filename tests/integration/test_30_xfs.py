@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The same power cut on xfs, and on plain Samba: the check can fail."""
+
+from lab import Load
+from test_20_failures import finish, go_on, loads, total
+
+CONF = {'fs': 'xfs'}
+
+
+def test_owner_power_cut_xfs(lab):
+    """R10 on xfs, where data and names survive differently."""
+    running = loads(lab, 'xfs')
+    go_on(lab, running, 300)
+    lab.tb('crash', 'n0')
+    lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
+    go_on(lab, running)
+    finish(running)
+
+
+def test_flush_mirrored_xfs(lab):
+    """R14: with mirror:flush = mirrored a flush is with the partner."""
+    running = loads(lab, 'flush')
+    go_on(lab, running, 300)
+    lab.tb('crash', 'n0')
+    lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
+    go_on(lab, running)
+    finish(running)
+
+
+test_flush_mirrored_xfs.conf = {'fs': 'xfs', 'flush': 'mirrored',
+                                'encrypt': 'no'}
+
+
+def test_plain_samba_loses(lab):
+    """Without the module the same check finds losses."""
+    lab.up(fs='ext4', mirror='no')
+    running = [Load(lab, 'plain', 'ALPHA', clients=4, seed=3)]
+    go_on(lab, running, 300)
+    lab.tb('crash', 'n0')
+    lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
+    for load in running:
+        load.stop()
+    lost = sum(load.verify()['lost'] for load in running)
+    assert lost > 0, 'plain Samba lost nothing of %d' % total(running)
+
+
+test_plain_samba_loses.conf = None
