@@ -111,10 +111,10 @@ void event_log(enum event_id id, const char *format, ...)
 
 /* What was said in the last minute. */
 struct once {
-	enum event_id id;
-	char key[ONCE_KEY_SIZE];
 	time_t said;		/* 0: free */
+	enum event_id id;
 	uint32_t missed;	/* not said since */
+	char key[ONCE_KEY_SIZE];
 };
 
 static time_t now(void)

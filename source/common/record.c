@@ -14,8 +14,16 @@
 	CODEC_BOUNDED(CODEC_NAME, struct record, field, RECORD_NAME_MAX)
 #define STRING(field) \
 	CODEC_BOUNDED(CODEC_STRING, struct record, field, RECORD_NAME_MAX)
+#define TIME_PART(kind_, field, part) \
+	{ \
+		.kind = (kind_), \
+		.offset = offsetof(struct record, field) + \
+			  offsetof(struct record_time, part), \
+		.label = #field "." #part, \
+	}
 #define TIME(field) \
-	U64(field.seconds), U32(field.nanoseconds)
+	TIME_PART(CODEC_U64, field, seconds), \
+	TIME_PART(CODEC_U32, field, nanoseconds)
 #define OBJECT(field) \
 	CODEC_FIELD(CODEC_ID, struct record, field), \
 	CODEC_FIELD(CODEC_HANDLE, struct record, field##_hint)

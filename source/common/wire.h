@@ -102,13 +102,15 @@ struct message {
 	uint32_t version_min;	/* HELLO */
 	uint32_t version_max;	/* HELLO */
 	uint32_t version;	/* WELCOME */
-	uint32_t role;		/* HELLO: hello_role; VOLUME_STATE: volume_role */
+	uint32_t role;		/* HELLO: hello_role;
+				   VOLUME_STATE: volume_role */
 	uint32_t node;		/* HELLO, WELCOME: pnn of the sender */
 	struct mirror_id session;	/* HELLO(record), FETCH, FETCHED */
 	const char *volume;	/* HELLO(record), all that name a volume */
 	uint64_t generation;	/* HELLO(record), BEGIN, VOLUME_STATE, ... */
-	struct mirror_id incarnation;	/* of the store: HELLO(record; none = any),
-					   WELCOME, BEGUN, VOLUME_STATE */
+	struct mirror_id incarnation;	/* of the store: WELCOME, BEGUN,
+					   VOLUME_STATE, HELLO(record; none =
+					   any) */
 	uint64_t sequence;	/* WELCOME: last one that the store holds of
 				   this session; ACK: all up to it are held;
 				   FETCH: of this session from this on */
