@@ -302,6 +302,9 @@ static bool make_root(struct client *c)
 		if (smb_perform(&c->smb, c->m, &op) || errno == EEXIST) {
 			return true;
 		}
+		if (errno == EACCES || errno == EPERM) {
+			break;		/* waiting will not help */
+		}
 	}
 	return false;
 }
