@@ -317,10 +317,7 @@ int mirror_symlinkat(struct vfs_handle_struct *handle,
 	}
 	operation = names_begin(&names, RECORD_SYMLINK, apply_symlinkat);
 	if (operation != NULL) {
-		operation->record.data =
-			(const uint8_t *)link_contents->base_name;
-		operation->record.data_length =
-			strlen(link_contents->base_name);
+		operation->record.name2 = link_contents->base_name;
 		ret = names_create(&names, operation);
 	}
 	place_close(&names.place);
