@@ -43,8 +43,8 @@ install_packages() {
 		"${packages[@]}" 2>/dev/null || true; } | sed -n 's/^installed //p' |
 		sort | comm -13 - <(printf '%s\n' "${packages[@]}" | sort))
 	[ -n "$missing" ] || return 0
-	[ "$(id -u)" = 0 ] || die "run as root: these packages are missing:" $missing
-	say "installing packages:" $missing
+	[ "$(id -u)" = 0 ] || die "run as root: these packages are missing: $missing"
+	say "installing packages:" "${missing//$'\n'/ }"
 	# Debian starts the daemons of a package it installs; here they would
 	# occupy the ports and stand for no configuration that anybody wanted.
 	local policy=/usr/sbin/policy-rc.d made=

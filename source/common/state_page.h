@@ -242,7 +242,7 @@ uint32_t state_page_processes(struct state_page *page);
 typedef void (*page_dead_slot)(struct state_page *page,
 			       uint32_t slot,
 			       const struct mirror_id *session,
-			       uint64_t first_sequence, /* 0: nothing in flight */
+			       uint64_t first_sequence, /* 0: none */
 			       void *private_data);
 void state_page_reap(struct state_page *page,
 		     page_dead_slot found,

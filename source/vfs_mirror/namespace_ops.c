@@ -347,7 +347,7 @@ NTSTATUS mirror_create_dfs_pathat(struct vfs_handle_struct *handle,
 	return status;
 }
 
-/* --------------------------------------------- remove, rename, link: victims */
+/* ------------------------------------------- remove, rename, link: victims */
 
 /*
  * The identity of what is under a name can be locked only after it was looked

@@ -52,7 +52,7 @@ typedef void (*operation_done)(struct mirror_operation *operation,
 enum operation_state {
 	OPERATION_NEW,
 	OPERATION_LOCKED,	/* holds its locks, nothing sent */
-	OPERATION_SENT,		/* its record is with the partner or on its way */
+	OPERATION_SENT,		/* the partner has it, or will */
 	OPERATION_CANCELLING,	/* apply failed, the record is taken back */
 	OPERATION_DONE
 };
