@@ -30,6 +30,7 @@ static const struct {
 
 static char log_program[32] = "mirror";
 static enum event_target log_target = EVENT_TO_STDERR;
+static void (*log_watch)(const char *line);
 
 void event_log_init(const char *program, enum event_target target)
 {
@@ -56,6 +57,24 @@ const char *event_log_advice(enum event_id id)
 	return events[id].advice;
 }
 
+void event_log_watch(void (*watch)(const char *line))
+{
+	log_watch = watch;
+}
+
+/* "2026-11-21 02:03:04.567 " */
+static void time_string(char *buf, size_t size)
+{
+	struct timespec ts;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	localtime_r(&ts.tv_sec, &tm);
+	n = strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(buf + n, size - n, ".%03ld ", ts.tv_nsec / 1000000);
+}
+
 /* One line stays one line, whatever a peer wrote into it. */
 static void clean(char *line)
 {
@@ -75,6 +94,7 @@ static void write_event(enum event_id id,
 {
 	char text[LINE_MAX_LENGTH];
 	char again[48] = "";
+	char when[48] = "";
 	char line[2 * LINE_MAX_LENGTH];
 	int length;
 
@@ -92,12 +112,18 @@ static void write_event(enum event_id id,
 	if (length < 0) {
 		return;
 	}
+	if (log_watch != NULL) {
+		log_watch(line);
+	}
 	if (log_target == EVENT_TO_SYSLOG) {
 		syslog(events[id].severity, "%s", line);
 		return;
 	}
+	if (log_target == EVENT_TO_FILE) {
+		time_string(when, sizeof(when));
+	}
 	/* One write(2): lines of several processes do not mix. */
-	dprintf(STDERR_FILENO, "%s: %s\n", log_program, line);
+	dprintf(STDERR_FILENO, "%s%s: %s\n", when, log_program, line);
 }
 
 void event_log(enum event_id id, const char *format, ...)

@@ -76,6 +76,8 @@
 	EVENT(REPLAY_FAILED, "M039", "replay-failed", LOG_CRIT,		\
 	      "The volume is not served before all is redone; see the "	\
 	      "lines before, repair the disk, it is tried again")	\
+	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING, "") \
+	EVENT(STATE, "M040", "state", LOG_INFO, "")			\
 	EVENT(STARTED, "M050", "started", LOG_NOTICE, "")		\
 	EVENT(STOPPED, "M051", "stopped", LOG_NOTICE, "")
 
@@ -88,7 +90,8 @@ enum event_id {
 
 enum event_target {
 	EVENT_TO_STDERR,
-	EVENT_TO_SYSLOG
+	EVENT_TO_SYSLOG,
+	EVENT_TO_FILE		/* stderr is a log file: with date and time */
 };
 
 /* Before this, events go to stderr. */
@@ -105,6 +108,9 @@ void event_log(enum event_id id, const char *format, ...)
  */
 void event_log_once(enum event_id id, const char *key, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Called with every line that is written; NULL: nobody. */
+void event_log_watch(void (*watch)(const char *line));
 
 /* "M003", "link-wrong-key" and what to do ("" if nothing), for lists. */
 const char *event_log_code(enum event_id id);

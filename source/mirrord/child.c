@@ -306,6 +306,15 @@ struct tevent_req *child_command_send(TALLOC_CTX *mem_ctx,
 	return child_send(mem_ctx, ev, &start, timeout_ms, line, line_data);
 }
 
+void child_kill(struct tevent_req *req)
+{
+	struct child_state *state = tevent_req_data(req, struct child_state);
+
+	if (state->pid > 0) {
+		kill(state->pid, SIGKILL);
+	}
+}
+
 int child_recv(struct tevent_req *req,
 	       TALLOC_CTX *mem_ctx,
 	       int *status,

@@ -48,6 +48,9 @@ struct tevent_req *child_command_send(TALLOC_CTX *mem_ctx,
 				      child_line line,
 				      void *line_data);
 
+/* It ends with EINTR soon. */
+void child_kill(struct tevent_req *req);
+
 /*
  * 0 on success; ETIMEDOUT; the function's errno. For a command that failed
  * *status (may be NULL) has its exit status and the result is ECHILD.

@@ -27,6 +27,8 @@ static void on_state(struct partner_link *link,
 
 	if (volume != NULL) {
 		partner_info(link->partner, volume->name, &info);
+		/* It may take the volume now, if we do not have it. */
+		service_asked(mirrord, volume->name, link->node);
 		reply.generation = info.generation;
 		reply.incarnation = info.incarnation;
 		reply.epoch = info.wiped;
@@ -273,6 +275,9 @@ static void on_end(struct partner_link *link,
 	};
 	struct store_info info;
 
+	/* Sent when it has unmounted it. */
+	service_told_released(link->partner->mirrord, volume->name,
+			      link->node);
 	partner_info(link->partner, volume->name, &info);
 	if (service_volume_role(link->partner->mirrord, volume->name) ==
 	    VOLUME_ROLE_OWNER || volume->beginning != NULL) {

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Services and the life of their volumes, see service.h. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "../common/event_log.h"
+#include "ctdb_view.h"
+#include "mount.h"
+#include "nodes.h"
+#include "partner.h"
+#include "peer.h"
+#include "service.h"
+
+#define TICK_MS 500
+/* Mounted and nobody wants it: another node may. */
+#define NOBODY_ASKS_MS 30000
+/* ctdb has moved the anchor and no releaseip came: release by ourselves. */
+#define ELSEWHERE_MS 5000
+
+struct services {
+	struct mirrord *mirrord;
+	struct service_volume **volumes;
+	struct tevent_timer *tick;
+	services_changed changed;
+	void *private_data;
+};
+
+uint64_t service_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+const char *service_state_name(enum service_state state)
+{
+	static const char *const names[SERVICE_STATE_END] = {
+		[SERVICE_ABSENT] = "absent",
+		[SERVICE_CHECKING] = "checking",
+		[SERVICE_MOUNTING] = "mounting",
+		[SERVICE_REPLAYING] = "replaying",
+		[SERVICE_MOUNTED] = "mounted",
+		[SERVICE_OWNER] = "owner",
+		[SERVICE_RELEASING] = "releasing",
+		[SERVICE_UNMOUNTING] = "unmounting",
+	};
+
+	return (unsigned int)state < SERVICE_STATE_END ? names[state] :
+		"unknown";
+}
+
+/* ------------------------------------------------------------------ the table */
+
+static void want_release(struct service_volume *volume)
+{
+	volume->release_wanted = true;
+}
+
+static void forget_release(struct service_volume *volume)
+{
+	volume->release_wanted = false;
+}
+
+static void serve(struct service_volume *volume);
+
+struct transition {
+	bool valid;
+	enum service_state next;
+	void (*action)(struct service_volume *volume);
+};
+
+#define ON(state, event) [SERVICE_##state][SERVICE_EVENT_##event]
+#define TO(state, what) { true, SERVICE_##state, what }
+
+/* What is not here is ignored. */
+static const struct transition
+table[SERVICE_STATE_END][SERVICE_EVENT_END] = {
+	ON(ABSENT, TAKEOVER) = TO(CHECKING, takeover_check),
+
+	ON(CHECKING, TAKEOVER) = TO(CHECKING, forget_release),
+	ON(CHECKING, RELEASE) = TO(ABSENT, takeover_abort),
+	ON(CHECKING, OK) = TO(MOUNTING, takeover_mount),
+	ON(CHECKING, FAILED) = TO(ABSENT, takeover_abort),
+
+	ON(MOUNTING, TAKEOVER) = TO(MOUNTING, forget_release),
+	ON(MOUNTING, RELEASE) = TO(MOUNTING, want_release),
+	ON(MOUNTING, OK) = TO(REPLAYING, takeover_replay),
+	ON(MOUNTING, FAILED) = TO(ABSENT, takeover_abort),
+
+	/* A replay is not interrupted: what it does has to be done, here or
+	 * by the next. */
+	ON(REPLAYING, TAKEOVER) = TO(REPLAYING, forget_release),
+	ON(REPLAYING, RELEASE) = TO(REPLAYING, want_release),
+	ON(REPLAYING, OK) = TO(OWNER, serve),
+	ON(REPLAYING, FAILED) = TO(MOUNTED, takeover_abort),
+	ON(REPLAYING, REFUSED) = TO(UNMOUNTING, release_unmount),
+
+	ON(MOUNTED, TAKEOVER) = TO(REPLAYING, takeover_replay),
+	ON(MOUNTED, RELEASE) = TO(UNMOUNTING, release_unmount),
+	ON(MOUNTED, NOBODY_ASKS) = TO(UNMOUNTING, release_unmount),
+
+	ON(OWNER, RELEASE) = TO(RELEASING, release_start),
+
+	ON(RELEASING, OK) = TO(UNMOUNTING, release_unmount),
+
+	ON(UNMOUNTING, OK) = TO(ABSENT, release_done),
+};
+
+void service_event(struct service_volume *volume, enum service_event event)
+{
+	const struct transition *t = &table[volume->state][event];
+	struct services *services = volume->services;
+
+	if (!t->valid) {
+		return;
+	}
+	if (t->next != volume->state) {
+		event_log(EVENT_STATE, "volume %s: %s -> %s",
+			  volume->config->name,
+			  service_state_name(volume->state),
+			  service_state_name(t->next));
+		volume->state = t->next;
+		volume->state_since = service_now();
+	}
+	t->action(volume);
+	if (services->changed != NULL) {
+		services->changed(services->private_data);
+	}
+}
+
+static void serve(struct service_volume *volume)
+{
+	takeover_abort(volume);
+	volume->may_own = 0;
+	volume->result = SERVICE_OK;
+	TALLOC_FREE(volume->problem);
+	if (volume->release_wanted) {
+		volume->release_wanted = false;
+		service_event(volume, SERVICE_EVENT_RELEASE);
+	}
+}
+
+void service_problem(struct service_volume *volume,
+		     enum service_result result,
+		     char *problem)
+{
+	talloc_free(volume->problem);
+	volume->problem = talloc_steal(volume, problem);
+	volume->result = result;
+	if (problem != NULL && result == SERVICE_FAILED) {
+		event_log_once(EVENT_TAKEOVER_REFUSED, problem,
+			       "service %s, volume %s: %s",
+			       volume->config->service->name,
+			       volume->config->name, problem);
+	}
+}
+
+/* ------------------------------------------------------------------ questions */
+
+struct service_volume *service_volume_find(struct services *services,
+					   const char *name)
+{
+	size_t i, n;
+
+	n = services != NULL ? talloc_array_length(services->volumes) : 0;
+	for (i = 0; i < n; i++) {
+		if (strcmp(services->volumes[i]->config->name, name) == 0) {
+			return services->volumes[i];
+		}
+	}
+	return NULL;
+}
+
+enum volume_role service_volume_role(const struct mirrord *mirrord,
+				     const char *name)
+{
+	struct service_volume *volume = service_volume_find(mirrord->services,
+							    name);
+
+	return volume == NULL || volume->state == SERVICE_ABSENT ?
+		VOLUME_ROLE_NONE : VOLUME_ROLE_OWNER;
+}
+
+void service_asked(struct mirrord *mirrord, const char *name, uint32_t node)
+{
+	struct service_volume *volume = service_volume_find(mirrord->services,
+							    name);
+
+	if (volume != NULL && volume->state == SERVICE_ABSENT &&
+	    node < NODES_MAX) {
+		volume->may_own |= UINT64_C(1) << node;
+	}
+}
+
+void service_told_released(struct mirrord *mirrord, const char *name,
+			   uint32_t node)
+{
+	struct service_volume *volume = service_volume_find(mirrord->services,
+							    name);
+
+	if (volume != NULL && node < NODES_MAX) {
+		volume->may_own &= ~(UINT64_C(1) << node);
+	}
+}
+
+void services_watch(struct services *services, services_changed changed,
+		    void *private_data)
+{
+	services->changed = changed;
+	services->private_data = private_data;
+}
+
+/* ------------------------------------------------------------------- requests */
+
+void service_takeover(struct services *services,
+		      const struct config_service *service,
+		      bool accept_loss)
+{
+	struct config_volume **v;
+
+	for (v = service->volumes; *v != NULL; v++) {
+		struct service_volume *volume = service_volume_find(
+			services, (*v)->name);
+
+		volume->accept_loss = accept_loss;
+		service_event(volume, SERVICE_EVENT_TAKEOVER);
+	}
+}
+
+void service_release(struct services *services,
+		     const struct config_service *service)
+{
+	struct config_volume **v;
+
+	for (v = service->volumes; *v != NULL; v++) {
+		service_event(service_volume_find(services, (*v)->name),
+			      SERVICE_EVENT_RELEASE);
+	}
+}
+
+enum service_result service_taken(TALLOC_CTX *mem_ctx,
+				  struct services *services,
+				  const struct config_service *service,
+				  bool *under_way,
+				  char **problem)
+{
+	enum service_result result = SERVICE_OK;
+	struct config_volume **v;
+
+	*under_way = false;
+	*problem = NULL;
+	for (v = service->volumes; *v != NULL; v++) {
+		struct service_volume *volume = service_volume_find(
+			services, (*v)->name);
+
+		switch (volume->state) {
+		case SERVICE_OWNER:
+			continue;
+		case SERVICE_ABSENT:
+		case SERVICE_MOUNTED:
+			break;
+		default:
+			*under_way = true;
+			break;
+		}
+		if (result != SERVICE_FAILED) {
+			result = *under_way || volume->result == SERVICE_OK ?
+				SERVICE_NOT_YET : volume->result;
+			talloc_free(*problem);
+			*problem = talloc_asprintf(
+				mem_ctx, "volume %s is %s%s%s", (*v)->name,
+				service_state_name(volume->state),
+				volume->problem != NULL ? ": " : "",
+				volume->problem != NULL ? volume->problem :
+				"");
+		}
+	}
+	return result;
+}
+
+enum service_result service_released(TALLOC_CTX *mem_ctx,
+				     struct services *services,
+				     const struct config_service *service,
+				     bool *under_way,
+				     char **problem)
+{
+	struct config_volume **v;
+
+	*under_way = false;
+	*problem = NULL;
+	for (v = service->volumes; *v != NULL; v++) {
+		struct service_volume *volume = service_volume_find(
+			services, (*v)->name);
+
+		if (volume->state == SERVICE_ABSENT) {
+			continue;
+		}
+		*under_way = true;
+		*problem = talloc_asprintf(
+			mem_ctx, "volume %s is still %s%s%s", (*v)->name,
+			service_state_name(volume->state),
+			volume->problem != NULL ? ": " : "",
+			volume->problem != NULL ? volume->problem : "");
+		return SERVICE_NOT_YET;
+	}
+	return SERVICE_OK;
+}
+
+/* ----------------------------------------------------------------------- time */
+
+/* ctdb moved the anchor, but no releaseip event came: a takeover that did not
+ * get as far as the address has none. */
+static void look_elsewhere(struct service_volume *volume)
+{
+	struct mirrord *mirrord = volume->services->mirrord;
+	const struct config_service *service = volume->config->service;
+	int host = ctdb_view_host(mirrord->view, service->addresses[0]);
+
+	if (host == -1 || (uint32_t)host == mirrord->nodes->own ||
+	    volume->state == SERVICE_ABSENT) {
+		volume->hosted_elsewhere = 0;
+		return;
+	}
+	if (volume->hosted_elsewhere == 0) {
+		volume->hosted_elsewhere = service_now();
+	} else if (service_now() - volume->hosted_elsewhere > ELSEWHERE_MS) {
+		volume->hosted_elsewhere = service_now();
+		service_event(volume, SERVICE_EVENT_RELEASE);
+	}
+}
+
+static void tick(struct tevent_context *ev,
+		 struct tevent_timer *te,
+		 struct timeval now,
+		 void *private_data)
+{
+	struct services *services = private_data;
+	size_t i, n = talloc_array_length(services->volumes);
+
+	services->tick = tevent_add_timer(
+		ev, services, tevent_timeval_current_ofs(0, TICK_MS * 1000),
+		tick, services);
+	for (i = 0; i < n; i++) {
+		struct service_volume *volume = services->volumes[i];
+
+		look_elsewhere(volume);
+		if (volume->state == SERVICE_MOUNTED &&
+		    service_now() - volume->state_since > NOBODY_ASKS_MS) {
+			service_event(volume, SERVICE_EVENT_NOBODY_ASKS);
+		}
+	}
+}
+
+static void look_all(struct services *services)
+{
+	size_t i, n = talloc_array_length(services->volumes);
+
+	for (i = 0; i < n; i++) {
+		if (services->volumes[i]->owner != NULL) {
+			owner_look(services->volumes[i]->owner);
+		}
+	}
+}
+
+static void peer_changed(uint32_t node, bool up, void *private_data)
+{
+	struct services *services = private_data;
+
+	if (!up) {
+		ctdb_view_hurry(services->mirrord->view);
+	}
+	look_all(services);
+}
+
+static void view_changed(void *private_data)
+{
+	struct services *services = private_data;
+
+	look_all(services);
+	if (services->changed != NULL) {
+		services->changed(services->private_data);
+	}
+}
+
+/* ----------------------------------------------------------------------- life */
+
+int services_new(struct mirrord *mirrord, struct services **_services)
+{
+	struct services *services = talloc_zero(mirrord, struct services);
+	size_t i, n = talloc_array_length(mirrord->config->volumes) - 1;
+
+	if (services == NULL) {
+		return ENOMEM;
+	}
+	services->mirrord = mirrord;
+	services->volumes = talloc_zero_array(services,
+					      struct service_volume *, n);
+	for (i = 0; i < n; i++) {
+		struct service_volume *volume;
+
+		volume = talloc_zero(services->volumes, struct service_volume);
+		if (volume == NULL) {
+			return ENOMEM;
+		}
+		volume->services = services;
+		volume->mirrord = mirrord;
+		volume->config = mirrord->config->volumes[i];
+		volume->state_since = service_now();
+		/* Until they say that they do not. */
+		volume->may_own = ~UINT64_C(0);
+		services->volumes[i] = volume;
+	}
+	services->tick = tevent_add_timer(mirrord->ev, services,
+					  tevent_timeval_current_ofs(1, 0),
+					  tick, services);
+	peers_watch(mirrord->peers, peer_changed, services);
+	ctdb_view_watch(mirrord->view, view_changed, services);
+	*_services = services;
+	return services->tick != NULL ? 0 : ENOMEM;
+}
+
+/* True if it is served, or was being released. */
+static bool adopt_owner(struct service_volume *volume, struct state_page *page)
+{
+	struct mirrord *mirrord = volume->services->mirrord;
+	enum page_mode mode = state_page_mode(page);
+	struct label label;
+	int root_fd;
+	int ret;
+
+	if (mode == PAGE_ABSENT) {
+		return false;
+	}
+	root_fd = open(volume->config->mount_point,
+		       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret = root_fd == -1 ? errno : label_read(root_fd, &label);
+	if (ret == 0 && label.owner != mirrord->nodes->own) {
+		ret = EPERM;
+	}
+	if (ret == 0) {
+		ret = owner_new(volume, mirrord, volume->config, page,
+				root_fd, &label, &volume->owner);
+	}
+	if (ret != 0) {
+		event_log(EVENT_LABEL_FAILED, "volume %s: cannot go on with "
+			  "it: %s", volume->config->name, strerror(ret));
+		if (root_fd != -1) {
+			close(root_fd);
+		}
+		return false;
+	}
+	volume->state = SERVICE_OWNER;
+	volume->may_own = 0;
+	if (mode == PAGE_RELEASING) {
+		service_event(volume, SERVICE_EVENT_RELEASE);
+	}
+	return true;
+}
+
+void services_adopt(struct services *services)
+{
+	const char *run = services->mirrord->config->run_directory;
+	size_t i, n = talloc_array_length(services->volumes);
+
+	for (i = 0; i < n; i++) {
+		struct service_volume *volume = services->volumes[i];
+		enum mount_state mount = MOUNT_NONE;
+		struct state_page *page = NULL;
+
+		mount_look(volume, volume->config, &mount, NULL);
+		if (state_page_open(volume, run, volume->config->name,
+				    &page) != 0) {
+			page = NULL;
+		}
+		if (mount == MOUNT_HERE) {
+			if (page != NULL && adopt_owner(volume, page)) {
+				continue;
+			}
+			volume->state = SERVICE_MOUNTED;
+		} else if (page != NULL) {
+			/* Somebody unmounted it behind our back. */
+			state_page_set_mode(page, PAGE_ABSENT,
+					    state_page_generation(page),
+					    NULL);
+		}
+		TALLOC_FREE(page);
+	}
+}

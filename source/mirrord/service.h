@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Services and the life of their volumes on this node.
+ *
+ * Owns: the state of every volume (one table, service.c), who else may have
+ * it mounted, requests to take over and to release.
+ * Does not own: the work of a state: takeover.c (checking, mounting,
+ * replaying), release.c (unmounting), owner.h (while it is served).
+ *
+ *             takeover               ok             ok               ok
+ *   ABSENT ─────────────► CHECKING ─────► MOUNTING ────► REPLAYING ─────► OWNER
+ *     ▲ ▲                    │ failed        │ failed     │    ▲            │
+ *     │ └────────────────────┴───────────────┘            │    │ takeover   │
+ *     │                                            failed ▼    │            │
+ *     │                                 (refused)◄─────── MOUNTED   release │
+ *     │        ok                           │                │ nobody asks  │
+ *     └───────────────── UNMOUNTING ◄───────┴────────────────┘              │
+ *                            ▲                   ok                         │
+ *                            └───────────────── RELEASING ◄─────────────────┘
+ *
+ * In every state but ABSENT the other nodes are told that this node is the
+ * owner, so of two nodes that want a volume at most one gets it.
+ *
+ * MAY OWN. Before this node mounts a volume it must know of every other node
+ * that it does not have it: by its own word (STATE, END) or because it was
+ * fenced. What it knows stays true until it lets that node ask for the volume:
+ * without asking us, or fencing us, no node mounts it.
+ */
+
+#ifndef MIRRORD_SERVICE_H
+#define MIRRORD_SERVICE_H
+
+#include "../common/wire.h"
+#include "label.h"
+#include "mirrord.h"
+#include "owner.h"
+
+enum service_state {
+	SERVICE_ABSENT,
+	SERVICE_CHECKING,	/* who has it? fence if need be */
+	SERVICE_MOUNTING,
+	SERVICE_REPLAYING,
+	SERVICE_MOUNTED,	/* mounted, not served */
+	SERVICE_OWNER,
+	SERVICE_RELEASING,
+	SERVICE_UNMOUNTING,
+	SERVICE_STATE_END
+};
+
+const char *service_state_name(enum service_state state);
+
+/* Exit codes of mirrorctl. */
+enum service_result {
+	SERVICE_OK = 0,
+	SERVICE_FAILED = 1,
+	SERVICE_NOT_YET = 3,
+};
+
+/* When what happened in a takeover; ms since it began, 0: did not happen. */
+struct service_timeline {
+	uint64_t started;	/* monotonic */
+	uint64_t checked;
+	uint64_t fenced;
+	uint64_t mounted;
+	uint64_t replayed;
+	uint64_t done;
+	uint64_t records;
+	uint64_t bytes;
+};
+
+struct service_volume {
+	struct services *services;
+	struct mirrord *mirrord;
+	const struct config_volume *config;
+	enum service_state state;
+	uint64_t state_since;
+	bool release_wanted;
+	bool accept_loss;
+	uint64_t may_own;	/* a bit per node */
+
+	/* of the last attempt that failed */
+	enum service_result result;
+	char *problem;
+
+	struct takeover *takeover;	/* while it is under way */
+	uint64_t first_attempt;		/* ms, of those in a row */
+	uint64_t last_attempt;
+	struct service_timeline timeline;
+	uint64_t replay_done;		/* progress */
+	uint64_t replay_total;
+	struct owner *owner;		/* OWNER, RELEASING */
+	struct unmount *unmount;	/* UNMOUNTING */
+	struct label label;		/* as it was when it was released */
+	uint64_t hosted_elsewhere;	/* ms, since when; 0: is not */
+};
+
+int services_new(struct mirrord *mirrord, struct services **services);
+/* Volumes that an earlier mirrord left: go on with them. */
+void services_adopt(struct services *services);
+
+struct service_volume *service_volume_find(struct services *services,
+					   const char *name);
+
+/* For partner.c: VOLUME_ROLE_OWNER, or NONE (which a store makes PARTNER). */
+enum volume_role service_volume_role(const struct mirrord *mirrord,
+				     const char *volume);
+void service_asked(struct mirrord *mirrord, const char *volume, uint32_t node);
+void service_told_released(struct mirrord *mirrord, const char *volume,
+			   uint32_t node);
+
+/* Called after every change of a volume's state. */
+typedef void (*services_changed)(void *private_data);
+void services_watch(struct services *services, services_changed changed,
+		    void *private_data);
+
+/* Begin, unless it is under way. */
+void service_takeover(struct services *services,
+		      const struct config_service *service,
+		      bool accept_loss);
+void service_release(struct services *services,
+		     const struct config_service *service);
+
+/* How far is it? SERVICE_NOT_YET while it is under way; *problem (child of
+ * mem_ctx) says why it is not done. */
+enum service_result service_taken(TALLOC_CTX *mem_ctx,
+				  struct services *services,
+				  const struct config_service *service,
+				  bool *under_way,
+				  char **problem);
+enum service_result service_released(TALLOC_CTX *mem_ctx,
+				     struct services *services,
+				     const struct config_service *service,
+				     bool *under_way,
+				     char **problem);
+
+/* ---------------------------------------------------- for takeover, release */
+
+enum service_event {
+	SERVICE_EVENT_TAKEOVER,
+	SERVICE_EVENT_RELEASE,
+	SERVICE_EVENT_OK,	/* the state's work is done */
+	SERVICE_EVENT_FAILED,
+	SERVICE_EVENT_REFUSED,	/* failed, and others should have a chance */
+	SERVICE_EVENT_NOBODY_ASKS,
+	SERVICE_EVENT_END
+};
+
+void service_event(struct service_volume *volume, enum service_event event);
+/* problem: child of volume. */
+void service_problem(struct service_volume *volume,
+		     enum service_result result,
+		     char *problem);
+uint64_t service_now(void);
+
+/* The actions of the table. */
+void takeover_check(struct service_volume *volume);
+void takeover_mount(struct service_volume *volume);
+void takeover_replay(struct service_volume *volume);
+void takeover_abort(struct service_volume *volume);
+void release_start(struct service_volume *volume);
+void release_unmount(struct service_volume *volume);
+void release_done(struct service_volume *volume);
+
+#endif /* MIRRORD_SERVICE_H */

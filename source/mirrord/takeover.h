@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What takeover.c and takeover_replay.c share; see service.h. */
+
+#ifndef MIRRORD_TAKEOVER_H
+#define MIRRORD_TAKEOVER_H
+
+#include "service.h"
+
+struct takeover {
+	struct service_volume *volume;
+	struct mirrord *mirrord;
+	struct tevent_req *request;
+	uint32_t node;		/* the one that is being checked */
+	int root_fd;		/* from REPLAYING on */
+	struct label label;	/* as found */
+	struct label next;	/* being written */
+	bool local;		/* the store is ours */
+};
+
+/* The one of this volume, made if there is none. NULL: out of memory. */
+struct takeover *takeover_get(struct service_volume *volume);
+/* The state's work ended; the takeover is freed by the table. */
+void takeover_end(struct takeover *takeover, enum service_event event,
+		  enum service_result result, char *problem);
+uint64_t takeover_time(struct service_volume *volume);
+
+#endif /* MIRRORD_TAKEOVER_H */

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What has to be done with a volume that is mounted and not yet served: the
+ * label tells (R10, R11). See label.h and service.h.
+ *
+ *   label                          what is done
+ *   CLEAN, DEGRADED                nothing; a store of it is obsolete
+ *   MIRRORED, store is here        claim it, label REPLAYING, replay
+ *   REPLAYING by us, claimed       replay again
+ *   either, store at another node  read-back: fetch, replay
+ *   ... which lost it              the records are gone: loud, serve
+ *   ... which does not answer      refuse; nobody may say they are gone
+ *
+ * All end with a label DEGRADED of a higher generation: complete, on the disk.
+ */
+
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "../common/event_log.h"
+#include "child.h"
+#include "fetch.h"
+#include "nodes.h"
+#include "partner.h"
+#include "peer.h"
+#include "replay.h"
+#include "takeover.h"
+
+#define STATE_MS 2000
+#define END_MS 2000
+
+static void fail(struct takeover *takeover, char *problem)
+{
+	takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED, problem);
+}
+
+/* -------------------------------------------------------------- step 4: serve */
+
+static void serve(struct takeover *takeover)
+{
+	struct service_volume *volume = takeover->volume;
+	struct mirrord *mirrord = takeover->mirrord;
+	struct state_page *page = NULL;
+	struct stat st;
+	int ret;
+
+	ret = state_page_create(takeover, mirrord->config->run_directory,
+				volume->config->name, &page);
+	if (ret == 0 && fstat(takeover->root_fd, &st) == -1) {
+		ret = errno;
+	}
+	if (ret == 0) {
+		state_page_set_device(page, st.st_dev);
+		ret = owner_new(volume, mirrord, volume->config, page,
+				takeover->root_fd, &takeover->next,
+				&volume->owner);
+	}
+	if (ret != 0) {
+		fail(takeover, talloc_asprintf(
+			volume, "cannot make the state page in %s: %s",
+			mirrord->config->run_directory, strerror(ret)));
+		return;
+	}
+	/* Now smbds may work on it. */
+	state_page_set_mode(page, PAGE_DEGRADED, takeover->next.generation,
+			    NULL);
+	takeover->root_fd = -1;
+	volume->timeline.done = takeover_time(volume);
+	event_log(EVENT_TAKEOVER_DONE, "volume %s: served after %" PRIu64
+		  " ms (checked %" PRIu64 ", fenced %" PRIu64 ", mounted %"
+		  PRIu64 ", replayed %" PRIu64 ": %" PRIu64 " records, %"
+		  PRIu64 " bytes)", volume->config->name,
+		  volume->timeline.done, volume->timeline.checked,
+		  volume->timeline.fenced, volume->timeline.mounted,
+		  volume->timeline.replayed, volume->timeline.records,
+		  volume->timeline.bytes);
+	service_event(volume, SERVICE_EVENT_OK);
+}
+
+/* ------------------------------------------------- step 3: label it complete */
+
+static void end_answered(struct tevent_req *req)
+{
+	struct mirrord *mirrord = tevent_req_callback_data(req,
+							   struct mirrord);
+	struct message *reply;
+
+	peer_request_recv(req, mirrord, &reply);
+	talloc_free(reply);
+	talloc_free(req);
+}
+
+/* The store of the other node is of no use any more; if it does not hear of
+ * it, the label will tell. */
+static void end_remote_store(struct takeover *takeover)
+{
+	const struct message request = {
+		.type = FRAME_END,
+		.volume = takeover->volume->config->name,
+		.generation = takeover->next.generation,
+	};
+	struct peer *peer = peer_find(takeover->mirrord->peers,
+				      takeover->label.partner);
+	struct tevent_req *req;
+
+	if (!peer_is_up(peer)) {
+		return;
+	}
+	req = peer_request_send(takeover->mirrord, peer, &request, END_MS);
+	if (req != NULL) {
+		tevent_req_set_callback(req, end_answered, takeover->mirrord);
+	}
+}
+
+static void complete_labelled(struct tevent_req *req)
+{
+	struct takeover *takeover = tevent_req_callback_data(req,
+							     struct takeover);
+	struct service_volume *volume = takeover->volume;
+	struct store_info info;
+	int ret;
+
+	ret = label_write_recv(req);
+	TALLOC_FREE(takeover->request);
+	if (ret != 0) {
+		fail(takeover, talloc_asprintf(
+			volume, "cannot write the label of the volume: %s",
+			strerror(ret)));
+		return;
+	}
+	/* R11: never replayed again. */
+	partner_info(takeover->mirrord->partner, volume->config->name, &info);
+	if (!mirror_id_is_none(&info.incarnation)) {
+		if (info.records > 0 && !takeover->local) {
+			event_log(EVENT_STORE_DISCARDED, "volume %s: %" PRIu64
+				  " records of generation %" PRIu64 ": the "
+				  "volume has them or has gone on without",
+				  volume->config->name, info.records,
+				  info.generation);
+		}
+		partner_discard(takeover->mirrord->partner,
+				volume->config->name);
+	}
+	if (takeover->label.protection == LABEL_MIRRORED ||
+	    takeover->label.protection == LABEL_REPLAYING) {
+		end_remote_store(takeover);
+	}
+	serve(takeover);
+}
+
+static void label_complete(struct takeover *takeover)
+{
+	takeover->next = (struct label){
+		.generation = takeover->next.generation + 1,
+		.owner = takeover->mirrord->nodes->own,
+		.protection = LABEL_DEGRADED,
+	};
+	takeover->request = label_write_send(takeover, takeover->mirrord->ev,
+					     takeover->root_fd,
+					     &takeover->next);
+	if (takeover->request == NULL) {
+		fail(takeover, NULL);
+		return;
+	}
+	tevent_req_set_callback(takeover->request, complete_labelled,
+				takeover);
+}
+
+static void records_lost(struct takeover *takeover, const char *why)
+{
+	event_log(EVENT_RECORDS_LOST, "volume %s (%s): %s",
+		  takeover->volume->config->name,
+		  label_describe(takeover, &takeover->label), why);
+	label_complete(takeover);
+}
+
+/* ------------------------------------------------------------ step 2: replay */
+
+struct replay_work {
+	struct takeover *takeover;
+	struct replay *replay;
+	struct store *store;	/* NULL: fetch */
+	int out;
+	uint64_t told;
+};
+
+static int work_add_local(uint64_t order,
+			  const struct mirror_id *session,
+			  const uint8_t *record,
+			  size_t length,
+			  void *private_data)
+{
+	struct replay_work *work = private_data;
+
+	return replay_add(work->replay, session, record, length);
+}
+
+static int work_add_fetched(const struct mirror_id *session,
+			    const uint8_t *record,
+			    size_t length,
+			    void *private_data)
+{
+	struct replay_work *work = private_data;
+
+	return replay_add(work->replay, session, record, length);
+}
+
+static void work_progress(uint64_t done, uint64_t total, void *private_data)
+{
+	struct replay_work *work = private_data;
+
+	if (done >= work->told + 1000 || done == total) {
+		work->told = done;
+		dprintf(work->out, "progress %" PRIu64 " %" PRIu64 "\n", done,
+			total);
+	}
+}
+
+static void work_log(enum replay_level level,
+		     const char *message,
+		     void *private_data)
+{
+	struct replay_work *work = private_data;
+
+	if (level != REPLAY_DEBUG) {
+		dprintf(work->out, "%s %s\n",
+			level == REPLAY_ERROR ? "error" : "warning", message);
+	}
+}
+
+static int replay_in_child(int out, void *private_data)
+{
+	const struct mirror_id all = { .bytes = { MIRROR_ID_NONE } };
+	struct replay_work *work = private_data;
+	struct takeover *takeover = work->takeover;
+	struct replay_result result = { .records = 0 };
+	int ret;
+
+	work->out = out;
+	child_close_sockets(-1);
+	ret = replay_new(work, takeover->root_fd, &work->replay);
+	if (ret != 0) {
+		return ret;
+	}
+	replay_set_logger(work->replay, work_log, work);
+	if (work->store != NULL) {
+		ret = store_visit(work->store, NULL, 0, work_add_local, work);
+	} else {
+		ret = fetch_records(work, takeover->mirrord,
+				    takeover->label.partner,
+				    takeover->volume->config->name,
+				    takeover->label.store_generation, &all, 0,
+				    work_add_fetched, work);
+	}
+	if (ret == 0) {
+		ret = replay_run(work->replay, work_progress, work, &result);
+		dprintf(out, "result %" PRIu64 " %" PRIu64 "\n",
+			result.records, result.bytes);
+		dprintf(out, "%s\n", replay_describe(work, &result));
+	}
+	return ret;
+}
+
+static void replay_line(const char *line, void *private_data)
+{
+	struct takeover *takeover = private_data;
+	struct service_volume *volume = takeover->volume;
+
+	if (sscanf(line, "progress %" SCNu64 " %" SCNu64,
+		   &volume->replay_done, &volume->replay_total) == 2 ||
+	    sscanf(line, "result %" SCNu64 " %" SCNu64,
+		   &volume->timeline.records, &volume->timeline.bytes) == 2) {
+		return;
+	}
+	if (strncmp(line, "error ", 6) == 0 ||
+	    strncmp(line, "warning ", 8) == 0) {
+		event_log(EVENT_REPLAY_TROUBLE, "volume %s: %s",
+			  volume->config->name, line);
+	}
+}
+
+static void replay_finished(struct tevent_req *req)
+{
+	struct takeover *takeover = tevent_req_callback_data(req,
+							     struct takeover);
+	struct service_volume *volume = takeover->volume;
+	char *last = NULL;
+	int ret;
+
+	ret = child_recv(req, takeover, NULL, &last);
+	TALLOC_FREE(takeover->request);
+	if (ret == 0) {
+		volume->timeline.replayed = takeover_time(volume);
+		event_log(EVENT_REPLAYED, "volume %s: %s",
+			  volume->config->name, last != NULL ? last : "");
+		label_complete(takeover);
+	} else if (ret == ENOENT && !takeover->local) {
+		records_lost(takeover, "the node that held the last "
+			     "operations has lost them");
+	} else {
+		event_log(EVENT_REPLAY_FAILED, "volume %s: %s: %s",
+			  volume->config->name, strerror(ret),
+			  last != NULL ? last : "");
+		fail(takeover, talloc_asprintf(
+			volume, "replay failed: %s", strerror(ret)));
+	}
+}
+
+static void replay_start(struct takeover *takeover, struct store *store)
+{
+	struct replay_work *work = talloc_zero(takeover, struct replay_work);
+
+	if (work == NULL) {
+		fail(takeover, NULL);
+		return;
+	}
+	work->takeover = takeover;
+	work->store = store;
+	takeover->request = child_function_send(
+		takeover, takeover->mirrord->ev, replay_in_child, work, 0,
+		replay_line, takeover);
+	if (takeover->request == NULL) {
+		fail(takeover, NULL);
+		return;
+	}
+	tevent_req_set_callback(takeover->request, replay_finished, takeover);
+}
+
+static void claim_labelled(struct tevent_req *req)
+{
+	struct takeover *takeover = tevent_req_callback_data(req,
+							     struct takeover);
+	struct service_volume *volume = takeover->volume;
+	int ret;
+
+	ret = label_write_recv(req);
+	TALLOC_FREE(takeover->request);
+	if (ret != 0) {
+		fail(takeover, talloc_asprintf(
+			volume, "cannot write the label of the volume: %s",
+			strerror(ret)));
+		return;
+	}
+	replay_start(takeover, partner_store(takeover->mirrord->partner,
+					     volume->config->name));
+}
+
+static void replay_own_store(struct takeover *takeover)
+{
+	struct service_volume *volume = takeover->volume;
+	struct store *store = partner_store(takeover->mirrord->partner,
+					    volume->config->name);
+	int ret;
+
+	takeover->local = true;
+	if (takeover->label.protection == LABEL_REPLAYING) {
+		replay_start(takeover, store);
+		return;
+	}
+	/* R11: the store first says to which generation it belongs, so that
+	 * an interrupted replay goes on. */
+	takeover->next = takeover->label;
+	takeover->next.generation = takeover->label.generation + 1;
+	takeover->next.owner = takeover->mirrord->nodes->own;
+	takeover->next.protection = LABEL_REPLAYING;
+	ret = store_claim(store, takeover->next.generation);
+	if (ret != 0) {
+		fail(takeover, talloc_asprintf(
+			volume, "cannot claim the mirror store: %s",
+			strerror(ret)));
+		return;
+	}
+	takeover->request = label_write_send(takeover, takeover->mirrord->ev,
+					     takeover->root_fd,
+					     &takeover->next);
+	if (takeover->request == NULL) {
+		fail(takeover, NULL);
+		return;
+	}
+	tevent_req_set_callback(takeover->request, claim_labelled, takeover);
+}
+
+/* ----------------------------------------------------- step 1: what is there? */
+
+static bool own_store_matches(struct takeover *takeover)
+{
+	const struct label *label = &takeover->label;
+	struct store_info info;
+
+	partner_info(takeover->mirrord->partner,
+		     takeover->volume->config->name, &info);
+	return !mirror_id_is_none(&info.incarnation) &&
+		mirror_id_equal(&info.incarnation, &label->incarnation) &&
+		info.generation == label->store_generation &&
+		(label->protection == LABEL_MIRRORED ||
+		 info.claim == label->generation);
+}
+
+static void holder_answered(struct tevent_req *req)
+{
+	struct takeover *takeover = tevent_req_callback_data(req,
+							     struct takeover);
+	struct service_volume *volume = takeover->volume;
+	struct message *reply;
+	bool same;
+	int ret;
+
+	ret = peer_request_recv(req, takeover, &reply);
+	TALLOC_FREE(takeover->request);
+	if (ret != 0) {
+		/* Refused: the volume is unmounted, so that the node that
+		 * holds the records can take it when it is back. */
+		talloc_free(reply);
+		if (volume->accept_loss) {
+			records_lost(takeover, "the administrator accepted it");
+			return;
+		}
+		takeover_end(takeover, SERVICE_EVENT_REFUSED, SERVICE_FAILED,
+			     talloc_asprintf(
+			volume, "node %u holds the last operations and does "
+			"not answer; start it, or, if it is lost for good: "
+			"mirrorctl takeover %s --accept-loss",
+			takeover->label.partner,
+			volume->config->service->name));
+		return;
+	}
+	same = reply->generation == takeover->label.store_generation &&
+		mirror_id_equal(&reply->incarnation,
+				&takeover->label.incarnation);
+	talloc_free(reply);
+	if (!same) {
+		records_lost(takeover, "the node that held the last "
+			     "operations has lost them");
+		return;
+	}
+	replay_start(takeover, NULL);
+}
+
+static void ask_holder(struct takeover *takeover)
+{
+	const struct message request = {
+		.type = FRAME_STATE,
+		.volume = takeover->volume->config->name,
+	};
+	struct peer *peer = peer_find(takeover->mirrord->peers,
+				      takeover->label.partner);
+
+	if (peer == NULL) {
+		records_lost(takeover, "the node that held the last "
+			     "operations is not in the nodes file any more");
+		return;
+	}
+	takeover->request = peer_request_send(takeover, peer, &request,
+					      STATE_MS);
+	if (takeover->request == NULL) {
+		fail(takeover, NULL);
+		return;
+	}
+	tevent_req_set_callback(takeover->request, holder_answered, takeover);
+}
+
+void takeover_replay(struct service_volume *volume)
+{
+	struct takeover *takeover = takeover_get(volume);
+	int ret = 0;
+
+	if (takeover == NULL) {
+		return;
+	}
+	if (volume->timeline.started == 0) {
+		volume->timeline.started = service_now();
+	}
+	/* Again: after a mirrord that was killed it may be new. */
+	partner_seal(volume->mirrord->partner, volume->config->name);
+	takeover->root_fd = open(volume->config->mount_point,
+				 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (takeover->root_fd == -1) {
+		ret = errno;
+	} else {
+		ret = label_read(takeover->root_fd, &takeover->label);
+	}
+	if (ret != 0) {
+		fail(takeover, talloc_asprintf(
+			volume, "cannot read the label of the volume: %s",
+			ret == EPROTO ? "it was written by a newer version" :
+			ret == EBADMSG ? "it is damaged" : strerror(ret)));
+		return;
+	}
+	takeover->next.generation = takeover->label.generation;
+	switch (takeover->label.protection) {
+	case LABEL_MIRRORED:
+	case LABEL_REPLAYING:
+		if (takeover->label.partner != volume->mirrord->nodes->own) {
+			ask_holder(takeover);
+		} else if (own_store_matches(takeover)) {
+			replay_own_store(takeover);
+		} else {
+			records_lost(takeover, "this node held the last "
+				     "operations and has lost them");
+		}
+		return;
+	default:
+		label_complete(takeover);
+		return;
+	}
+}
