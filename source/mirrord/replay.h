@@ -19,12 +19,14 @@
  * What it relies on:
  *   - nobody else changes the volume, before (only smbd by the module) or
  *     during replay;
- *   - the log has the operations on one name, on one directory entry that is
- *     a directory and what is in it, and the LINKs of an object and the
- *     removal of its other names in the order in which they were executed
- *     (R3);
- *   - of the executed namespace operations the volume has a prefix; for those
- *     that do not depend on one another, any order will do;
+ *   - these are in the log in the order in which they were executed (R3):
+ *       records that touch the same name,
+ *       the creation of an object and all that names it,
+ *       what is done in a directory, and its removal,
+ *       LINKs of an object and removals of its other names,
+ *       moves of directories from one directory to another;
+ *   - of the executed namespace operations the volume has those before some
+ *     moment; for ones that are not in the list above, any order will do;
  *   - a process that sends another record after a namespace record has
  *     executed or cancelled it. Only the last record of a session may never
  *     have been executed, without a CANCEL.

@@ -66,6 +66,8 @@ struct object {
 
 	struct name *names;	/* touched names in this directory */
 	struct member *members;	/* operations that name it */
+	struct operation *links;	/* records that give it one name more, */
+	struct operation *removals;	/* ... one less; newest first */
 
 	/* The last record that changes who may do what with it. */
 	uint64_t last_permission;
@@ -126,6 +128,7 @@ struct operation {
 	struct object *replaced;
 	struct member members[OPERATION_MEMBERS];
 	int num_members;
+	struct operation *older;	/* in links or removals */
 	struct operation *next_queued;
 };
 

@@ -14,10 +14,12 @@
  *   (2) every name leads on the volume to what the last record in C that
  *       touches it says (or, if there is none, what the first one found);
  *   (3) of the records that name an object that the volume does not have,
- *       as the object, what was replaced, or a directory, C has all or none.
+ *       as the object, what was replaced, or a directory, C has all or none;
+ *   (4) if C lacks a LINK of an object, it has no later record that removes a
+ *       name of that object, and the other way round.
  *
- * Let T be the records that the volume really has. T is a cut: (1) and (2)
- * because records of one name are in the order of their execution (R3) and
+ * Let T be the records that the volume really has. T is a cut: (1), (2) and
+ * (4) because such records are in the order of their execution (replay.h) and
  * what survives is closed under "executed before and depended on". (3): the
  * object is not there either because its creation is not in T, and then
  * nothing that came to name it is, or because its last name was removed, and
@@ -30,12 +32,18 @@
  * G may have more than T, for instance a creation and the removal of what it
  * created. But names lead to the same after G as after T, by (2): all of G is
  * done as far as anybody can tell. And of what remains, each record finds, in
- * the order of the log, what it found when it was first executed: its names
- * by (1) and (2), the directories and the object that it needs by (3), which
- * the volume has or which are made anew by a record before it. So exactly
- * the rest is redone, and the tree becomes the one after the last record.
- * That is also true for what a replay that was killed has left: it is what is
- * on the volume after some more records.
+ * the order of the log, what it found when it was first executed:
+ *   - its names, by (1) and (2);
+ *   - the directories: a directory is either made anew by a record before it,
+ *     by (3), or it is there, and then so is its removal's place in the log:
+ *     each record that moves it touches the name that the one before gave it,
+ *     so that of these, too, G has the first so-and-so many;
+ *   - for a LINK, the object: by (4) it has at least the names that it had
+ *     then, because those that G lacks were given or taken before or are
+ *     still to come.
+ * So exactly the rest is redone, and the tree becomes the one after the last
+ * record. That is also true for what a replay that was killed has left: it is
+ * what is on the volume after some more records.
  *
  * One thing is between two records: an object that was created and has not
  * got its id yet. Nothing was done with it, so it is removed, and the record
@@ -77,6 +85,24 @@ static bool changes_permission(const struct record *record)
 	return record->type == RECORD_CHMOD || record->type == RECORD_CHOWN;
 }
 
+/* Whose number of names changes, and in which list such records are kept? */
+static struct object *linked_object(const struct operation *operation)
+{
+	return operation->type == RECORD_LINK ? operation->object : NULL;
+}
+
+static struct object *removed_object(const struct operation *operation)
+{
+	if (operation->type == RECORD_UNLINK) {
+		return operation->object;
+	}
+	if (operation->type == RECORD_RENAME &&
+	    operation->replaced != operation->object) {
+		return operation->replaced;
+	}
+	return NULL;
+}
+
 /* *object is NULL for "none". 0 or ENOMEM. */
 static int mention(struct replay *replay,
 		   const struct mirror_id *id,
@@ -113,6 +139,22 @@ static void add_member(struct operation *operation, struct object *object)
 	member->object = object;
 	member->next = object->members;
 	object->members = member;
+}
+
+static void push_change(struct operation *operation)
+{
+	struct object *object = linked_object(operation);
+
+	if (object != NULL) {
+		operation->older = object->links;
+		object->links = operation;
+		return;
+	}
+	object = removed_object(operation);
+	if (object != NULL) {
+		operation->older = object->removals;
+		object->removals = operation;
+	}
 }
 
 /* It never happened: take it out of the histories of its names. */
@@ -245,6 +287,7 @@ static int add_operation(struct replay *replay,
 	add_member(operation, operation->replaced);
 	add_member(operation, parent);
 	add_member(operation, parent2);
+	push_change(operation);
 
 	switch (record->type) {
 	case RECORD_LINK:
@@ -565,6 +608,17 @@ static void look_again(struct cut *cut, struct name *name)
 	}
 }
 
+/* Of a list, newest first, those that are newer go. */
+static void take_out_newer(struct cut *cut,
+			   struct operation **list,
+			   const struct operation *than)
+{
+	while (*list != NULL && (*list)->index > than->index) {
+		take_out(cut, *list);
+		*list = (*list)->older;
+	}
+}
+
 /* What else cannot be in a cut without this one? */
 static void retract(struct cut *cut, struct operation *operation)
 {
@@ -595,6 +649,15 @@ static void retract(struct cut *cut, struct operation *operation)
 		     member = member->next) {
 			take_out(cut, member->operation);
 		}
+	}
+	/* (4) */
+	if (linked_object(operation) != NULL) {
+		take_out_newer(cut, &linked_object(operation)->removals,
+			       operation);
+	}
+	if (removed_object(operation) != NULL) {
+		take_out_newer(cut, &removed_object(operation)->links,
+			       operation);
 	}
 }
 
