@@ -82,6 +82,15 @@ struct page_lock page_lock_links(const struct mirror_id *id)
 	return point(id, POINT_LINKS, false);
 }
 
+struct page_lock page_lock_directory_moves(void)
+{
+	const struct mirror_id whole_volume = {
+		.bytes = { MIRROR_ID_NONE },
+	};
+
+	return point(&whole_volume, POINT_EXISTS, false);
+}
+
 struct page_lock page_lock_attribute(const struct mirror_id *id,
 				     const char *name)
 {

@@ -138,6 +138,9 @@ struct page_lock page_lock_exists(const struct mirror_id *directory,
 				  bool shared);
 /* The set of names that an object has: link, unlink, rename. */
 struct page_lock page_lock_links(const struct mirror_id *id);
+/* Directories that move to another directory, volume-wide: the kernel does one
+ * at a time, too, and replay relies on their order (replay.h). */
+struct page_lock page_lock_directory_moves(void);
 /* An extended attribute. */
 struct page_lock page_lock_attribute(const struct mirror_id *id,
 				     const char *name);

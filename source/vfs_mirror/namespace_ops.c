@@ -56,6 +56,7 @@ static struct mirror_operation *names_begin(struct names *names,
 	operation->apply = apply;
 	operation->harden = names_harden;
 	operation->private_data = names;
+	operation->alone = true;
 	operation->record.parent = place->directory.id;
 	operation->record.parent_hint = place->directory.handle;
 	operation->record.name = place->name;
@@ -454,11 +455,14 @@ static int renameat_once(struct names *names, enum victim *victim)
 	struct place *from = &names->place;
 	struct place *to = &names->place2;
 	struct stat st = { .st_mode = 0 };
+	bool directory_moves;
 
 	*victim = VICTIM_SAME;
 	if (place_occupant(from, &moved, &st) == -1) {
 		return -1;
 	}
+	directory_moves = S_ISDIR(st.st_mode) &&
+		!mirror_id_equal(&from->directory.id, &to->directory.id);
 	if (place_occupant(to, &replaced, &st) == -1 && errno != ENOENT) {
 		return -1;
 	}
@@ -477,6 +481,9 @@ static int renameat_once(struct names *names, enum victim *victim)
 	operation_lock(operation,
 		       page_lock_name(&to->directory.id, to->name));
 	operation_lock(operation, page_lock_links(&moved.id));
+	if (directory_moves) {
+		operation_lock(operation, page_lock_directory_moves());
+	}
 	if (!mirror_id_is_none(&replaced.id)) {
 		operation_lock(operation, page_lock_links(&replaced.id));
 		if (S_ISDIR(st.st_mode)) {

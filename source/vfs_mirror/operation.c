@@ -119,6 +119,9 @@ static void operation_end(struct mirror_operation *operation, int error)
 
 	state_page_unlock(volume->page, &operation->hold);
 	DLIST_REMOVE(volume->in_flight, operation);
+	if (volume->alone == operation) {
+		volume->alone = NULL;
+	}
 	operation->state = OPERATION_DONE;
 	operation->error = error;
 }
@@ -164,7 +167,8 @@ static bool step_send(struct mirror_operation *operation)
 	int ret;
 
 	if (volume->state != SENDER_READY ||
-	    volume->regime != state_page_regime(volume->page)) {
+	    volume->regime != state_page_regime(volume->page) ||
+	    (volume->alone != NULL && volume->alone != operation)) {
 		return false;
 	}
 	bytes = record_head_bound(&operation->record) +
@@ -184,6 +188,9 @@ static bool step_send(struct mirror_operation *operation)
 			volume->name, strerror(ret));
 		operation_end(operation, ret);
 		return true;
+	}
+	if (operation->alone) {
+		volume->alone = operation;
 	}
 	operation->state = OPERATION_SENT;
 	return true;
@@ -254,6 +261,9 @@ static bool step_sent(struct mirror_operation *operation)
 			return step_new_regime(operation);
 		}
 		error = operation_apply_now(operation);
+		if (volume->alone == operation) {
+			volume->alone = NULL;
+		}
 		if (error != 0 && operation->acknowledged) {
 			return step_cancel(operation, error);
 		}

@@ -69,6 +69,9 @@ struct mirror_operation {
 	operation_apply apply;
 	operation_harden harden;
 	operation_done done;		/* asynchronous ones only */
+	bool alone;	/* no other record of this process is sent between its
+			   own and its apply: what a dead process may have left
+			   undone is its last record (replay.h) */
 	void *private_data;
 
 	/* the operation's own */

@@ -40,6 +40,7 @@ struct mirror_volume {
 	struct mirror_id session;
 	uint64_t last_sequence;
 	struct mirror_operation *in_flight;
+	struct mirror_operation *alone;	/* sent, not applied: see there */
 
 	struct link_key *key;
 	struct peer_link *link;
