@@ -77,6 +77,33 @@ static void child_readable(struct tevent_context *ev,
 	child_read(private_data);
 }
 
+/* Children that nobody waits for any more. */
+static pid_t orphans[64];
+
+static void orphan_keep(pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(orphans) / sizeof(orphans[0]); i++) {
+		if (orphans[i] == 0) {
+			orphans[i] = pid;
+			return;
+		}
+	}
+}
+
+static void orphans_reap(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(orphans) / sizeof(orphans[0]); i++) {
+		if (orphans[i] != 0 &&
+		    waitpid(orphans[i], NULL, WNOHANG) != 0) {
+			orphans[i] = 0;
+		}
+	}
+}
+
 static void child_cleanup(struct tevent_req *req,
 			  enum tevent_req_state req_state)
 {
@@ -87,9 +114,10 @@ static void child_cleanup(struct tevent_req *req,
 	TALLOC_FREE(state->out_fde);
 	if (state->pid > 0) {
 		kill(state->pid, SIGKILL);
-		/* At most as long as it takes to die; a process that is stuck
-		 * in the kernel is left to the reaper in main.c. */
-		(void)waitpid(state->pid, &status, WNOHANG);
+		/* One that is stuck in the kernel is reaped later. */
+		if (waitpid(state->pid, &status, WNOHANG) == 0) {
+			orphan_keep(state->pid);
+		}
 		state->pid = 0;
 	}
 	if (state->pid_fd != -1) {
@@ -243,6 +271,7 @@ static struct tevent_req *child_send(TALLOC_CTX *mem_ctx,
 	struct child_state *state;
 	int ret;
 
+	orphans_reap();
 	req = tevent_req_create(mem_ctx, &state, struct child_state);
 	if (req == NULL) {
 		return NULL;

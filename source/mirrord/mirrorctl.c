@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mirrorctl: asks mirrord, for people and for event scripts.
+ * Exit status: 0 done, 1 failed, 2 wrong usage, 3 not yet.
+ */
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "../common/config.h"
+#include "control.h"
+
+/* Of Samba's loadparm; its header is private to Samba. */
+bool lp_load_global(const char *file);
+
+#define EXIT_DONE 0
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+#define EXIT_NOT_YET 3
+
+#define DEFAULT_WAIT_MS 60000
+
+struct arguments {
+	const char *config_file;
+	const char *socket;
+	bool json;
+	bool accept_loss;
+	int wait_ms;		/* -1: not said */
+	int count;
+	char **words;		/* after the verb */
+	struct mirror_config *config;	/* NULL until it is needed */
+};
+
+static TALLOC_CTX *ctx;
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+	"usage: mirrorctl [-s SMB.CONF] COMMAND\n"
+	"  status [--json]          every volume: owner, mode, records held\n"
+	"  takeover SERVICE [--accept-loss] [--wait SECONDS]\n"
+	"                           make this node the owner: fence, mount, replay\n"
+	"  release [SERVICE] [--wait SECONDS]\n"
+	"                           give it away: all stable, unmounted\n"
+	"  fenced PNN               that node is off, for certain\n"
+	"  verdict [PNN..]          ask ctdb now who is alive; or decree it\n"
+	"  health                   exit status 1 if a volume's disk failed\n"
+	"  service ADDRESS|NAME     names, addresses and folders of a service\n"
+	"  log                      what mirrord logged last\n"
+	"  options                  the options that have one value\n"
+	"exit status: 0 done, 1 failed, 2 wrong usage, 3 not yet\n");
+}
+
+/* ----------------------------------------------------------------- configuration */
+
+static struct mirror_config *config(struct arguments *arguments)
+{
+	char *problem;
+
+	if (arguments->config == NULL) {
+		if (!lp_load_global(arguments->config_file)) {
+			fprintf(stderr, "mirrorctl: cannot load %s\n",
+				arguments->config_file);
+			exit(EXIT_FAILED);
+		}
+		arguments->config = config_read(ctx, &problem);
+		if (arguments->config == NULL) {
+			fprintf(stderr, "mirrorctl: %s\n", problem);
+			exit(EXIT_FAILED);
+		}
+	}
+	return arguments->config;
+}
+
+/* -------------------------------------------------------------------- the socket */
+
+static int try_connect(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 || strlen(path) >= sizeof(address.sun_path)) {
+		return -1;
+	}
+	strcpy(address.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The usual place first: so an event script need not read the registry. */
+static int connect_mirrord(struct arguments *arguments)
+{
+	int fd = try_connect("/run/samba-mirror/" CONTROL_SOCKET);
+
+	if (fd == -1) {
+		fd = try_connect(talloc_asprintf(
+			ctx, "%s/" CONTROL_SOCKET,
+			config(arguments)->run_directory));
+	}
+	return fd;
+}
+
+static json_t *receive(int fd)
+{
+	char *text = talloc_strdup(ctx, "");
+	size_t used = 0;
+	char buf[65536];
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		text = talloc_realloc(ctx, text, char, used + (size_t)n);
+		if (text == NULL) {
+			return NULL;
+		}
+		memcpy(text + used, buf, (size_t)n);
+		used += (size_t)n;
+	}
+	return json_loadb(text, used, 0, NULL);
+}
+
+/* Takes over request. */
+static json_t *ask(struct arguments *arguments, json_t *request)
+{
+	char *text = json_dumps(request, JSON_COMPACT);
+	int fd = connect_mirrord(arguments);
+	json_t *reply;
+
+	json_decref(request);
+	if (fd == -1) {
+		fprintf(stderr, "mirrorctl: mirrord does not run on this node "
+			"(or you are not root)\n");
+		exit(EXIT_FAILED);
+	}
+	dprintf(fd, "%s\n", text);
+	free(text);
+	reply = receive(fd);
+	close(fd);
+	if (reply == NULL) {
+		fprintf(stderr, "mirrorctl: mirrord ended meanwhile\n");
+		exit(EXIT_FAILED);
+	}
+	return reply;
+}
+
+static int64_t number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *string(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "-";
+}
+
+/* Tell the text; the exit status is mirrord's. */
+static int finish(struct arguments *arguments, json_t *reply)
+{
+	int code = (int)number(reply, "code");
+	const char *text = string(reply, "text");
+
+	if (arguments->json) {
+		json_dumpf(reply, stdout, JSON_INDENT(2));
+		printf("\n");
+	} else if (code != EXIT_DONE) {
+		fprintf(stderr, "mirrorctl: %s\n", text);
+	}
+	json_decref(reply);
+	return code;
+}
+
+/* ------------------------------------------------------------------------ status */
+
+static const char *bytes(int64_t value)
+{
+	static const char units[] = "BKMGT";
+	double v = (double)value;
+	size_t unit = 0;
+
+	while (v >= 1024 && unit + 2 < sizeof(units)) {
+		v /= 1024;
+		unit++;
+	}
+	return talloc_asprintf(ctx, unit == 0 ? "%.0f%c" : "%.1f%c", v,
+			       units[unit]);
+}
+
+static void show_nodes(const json_t *status)
+{
+	const json_t *nodes = json_object_get(status, "nodes");
+	size_t i;
+
+	printf("This is node %" PRId64 "; cluster: %s\n",
+	       number(status, "node"), string(status, "cluster"));
+	for (i = 0; i < json_array_size(nodes); i++) {
+		const json_t *node = json_array_get(nodes, i);
+
+		printf("node %" PRId64 "  %-15s  link %-5s ctdb %s\n",
+		       number(node, "pnn"), string(node, "address"),
+		       string(node, "link"), string(node, "ctdb"));
+	}
+}
+
+static const char *held(const json_t *owner, const json_t *store)
+{
+	if (json_is_object(owner)) {
+		return talloc_asprintf(
+			ctx, "%s of %s at the partner",
+			bytes(number(owner, "reserved")),
+			bytes(4 * number(owner, "capacity")));
+	}
+	if (json_is_object(store)) {
+		return talloc_asprintf(
+			ctx, "%" PRId64 " records, %s here",
+			number(store, "records"),
+			bytes(number(store, "bytes")));
+	}
+	return "-";
+}
+
+static void show_volume(const json_t *volume)
+{
+	const json_t *owner = json_object_get(volume, "owner");
+	const json_t *store = json_object_get(volume, "store");
+	const json_t *any = json_is_object(owner) ? owner : store;
+	const char *partner = "-";
+
+	if (json_is_integer(json_object_get(owner, "partner"))) {
+		partner = talloc_asprintf(ctx, "%" PRId64,
+					  number(owner, "partner"));
+	}
+	printf("%-10s %-10s %-10s %-9s %-7s %5" PRId64 " %6" PRId64
+	       " %6" PRId64 " %6.1fs  %s\n", string(volume, "service"),
+	       string(volume, "volume"), string(volume, "state"),
+	       json_is_object(owner) ? string(owner, "mode") : "-", partner,
+	       number(any, "generation"), number(owner, "epoch"),
+	       number(any, "wiped"), (double)number(owner, "lag_ms") / 1000,
+	       held(owner, store));
+	if (json_is_string(json_object_get(owner, "plan"))) {
+		printf("           now: %s\n", string(owner, "plan"));
+	}
+	if (number(volume, "replay_total") > number(volume, "replay_done")) {
+		printf("           replayed %" PRId64 " of %" PRId64 "\n",
+		       number(volume, "replay_done"),
+		       number(volume, "replay_total"));
+	}
+	if (json_is_string(json_object_get(owner, "problem"))) {
+		printf("           %s\n", string(owner, "problem"));
+	}
+	if (json_is_string(json_object_get(volume, "problem"))) {
+		printf("           %s\n", string(volume, "problem"));
+	}
+	if (json_is_true(json_object_get(owner, "disk_failed"))) {
+		printf("           THE DISK FAILED: nothing is purged at the "
+		       "partner any more\n");
+	}
+}
+
+static int do_status(struct arguments *arguments)
+{
+	json_t *reply = ask(arguments, json_pack("{s:s}", "verb", "status"));
+	const json_t *status = json_object_get(reply, "status");
+	const json_t *volumes = json_object_get(status, "volumes");
+	size_t i;
+
+	if (arguments->json) {
+		json_dumpf(status, stdout, JSON_INDENT(2));
+		printf("\n");
+		json_decref(reply);
+		return EXIT_DONE;
+	}
+	show_nodes(status);
+	printf("\n%-10s %-10s %-10s %-9s %-7s %5s %6s %6s %7s  %s\n",
+	       "SERVICE", "VOLUME", "HERE", "MODE", "PARTNER", "GEN", "EPOCH",
+	       "WIPED", "LAG", "RECORDS");
+	for (i = 0; i < json_array_size(volumes); i++) {
+		show_volume(json_array_get(volumes, i));
+	}
+	json_decref(reply);
+	return EXIT_DONE;
+}
+
+/* ------------------------------------------------------------- takeover, release */
+
+static void show_timeline(const json_t *reply)
+{
+	const json_t *list = json_object_get(reply, "timeline");
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		const json_t *t = json_array_get(list, i);
+
+		printf("volume %s: checked %" PRId64 " ms, fenced %" PRId64
+		       " ms, mounted %" PRId64 " ms, replayed %" PRId64
+		       " records %s %" PRId64 " ms, served %" PRId64 " ms\n",
+		       string(t, "volume"), number(t, "checked_ms"),
+		       number(t, "fenced_ms"), number(t, "mounted_ms"),
+		       number(t, "records"), bytes(number(t, "bytes")),
+		       number(t, "replayed_ms"), number(t, "served_ms"));
+	}
+}
+
+static int wait_ms(const struct arguments *arguments)
+{
+	return arguments->wait_ms >= 0 ? arguments->wait_ms : DEFAULT_WAIT_MS;
+}
+
+static int do_takeover(struct arguments *arguments)
+{
+	json_t *reply = ask(arguments, json_pack(
+		"{s:s,s:s,s:b,s:i}", "verb", "takeover",
+		"service", arguments->words[0],
+		"accept_loss", (int)arguments->accept_loss,
+		"wait_ms", wait_ms(arguments)));
+
+	if (!arguments->json && number(reply, "code") == EXIT_DONE) {
+		show_timeline(reply);
+	}
+	return finish(arguments, reply);
+}
+
+static int do_release(struct arguments *arguments)
+{
+	json_t *request = json_pack("{s:s,s:i}", "verb", "release",
+				    "wait_ms", wait_ms(arguments));
+
+	if (arguments->count > 0) {
+		json_object_set_new(request, "service",
+				    json_string(arguments->words[0]));
+	}
+	return finish(arguments, ask(arguments, request));
+}
+
+/* --------------------------------------------------------------- the other verbs */
+
+static json_t *word_number(const char *word)
+{
+	char *end;
+	long value = strtol(word, &end, 10);
+
+	if (end == word || *end != '\0' || value < 0) {
+		fprintf(stderr, "mirrorctl: `%s' is not the number of a "
+			"node\n", word);
+		exit(EXIT_USAGE);
+	}
+	return json_integer(value);
+}
+
+static int do_verdict(struct arguments *arguments)
+{
+	json_t *alive = json_array();
+	int i;
+
+	for (i = 0; i < arguments->count; i++) {
+		json_array_append_new(alive, word_number(arguments->words[i]));
+	}
+	return finish(arguments, ask(arguments, json_pack(
+		"{s:s,s:o}", "verb", "verdict", "alive", alive)));
+}
+
+static int do_fenced(struct arguments *arguments)
+{
+	return finish(arguments, ask(arguments, json_pack(
+		"{s:s,s:o}", "verb", "fenced",
+		"node", word_number(arguments->words[0]))));
+}
+
+static int do_health(struct arguments *arguments)
+{
+	return finish(arguments, ask(arguments, json_pack("{s:s}", "verb",
+							  "health")));
+}
+
+static int do_log(struct arguments *arguments)
+{
+	json_t *reply = ask(arguments, json_pack("{s:s}", "verb", "log"));
+	const json_t *lines = json_object_get(reply, "log");
+	size_t i;
+
+	for (i = 0; i < json_array_size(lines); i++) {
+		printf("%s\n", json_string_value(json_array_get(lines, i)));
+	}
+	json_decref(reply);
+	return EXIT_DONE;
+}
+
+static void print_list(const char *key, const char **list)
+{
+	printf("%s=", key);
+	for (; *list != NULL; list++) {
+		printf("%s%s", *list, list[1] != NULL ? " " : "");
+	}
+	printf("\n");
+}
+
+/* For event scripts, also when mirrord does not run: from the configuration.
+ * The names in it have no blanks, quotes or the like (config.c). */
+static int do_service(struct arguments *arguments)
+{
+	const struct config_service *service;
+	struct config_volume **v;
+
+	service = config_service_by_address(config(arguments),
+					    arguments->words[0]);
+	if (service == NULL) {
+		service = config_service_by_name(config(arguments),
+						 arguments->words[0]);
+	}
+	if (service == NULL) {
+		return EXIT_FAILED;
+	}
+	printf("name=%s\n", service->name);
+	printf("anchor=%s\n", service->addresses[0]);
+	print_list("addresses", service->addresses);
+	print_list("names", service->names);
+	printf("home=%u\n", service->home);
+	for (v = service->volumes; *v != NULL; v++) {
+		printf("mount=%s\n", (*v)->mount_point);
+	}
+	return EXIT_DONE;
+}
+
+static int do_options(struct arguments *arguments)
+{
+	const struct config_option_info *info;
+
+	for (info = config_options(); info->name != NULL; info++) {
+		printf("mirror:%s = %s\n    %s\n", info->name,
+		       info->fallback != NULL ? info->fallback : "",
+		       info->help);
+	}
+	return EXIT_DONE;
+}
+
+static const struct {
+	const char *verb;
+	int min;
+	int max;
+	int (*run)(struct arguments *arguments);
+} verbs[] = {
+	{ "status", 0, 0, do_status },
+	{ "takeover", 1, 1, do_takeover },
+	{ "release", 0, 1, do_release },
+	{ "fenced", 1, 1, do_fenced },
+	{ "verdict", 0, 64, do_verdict },
+	{ "health", 0, 0, do_health },
+	{ "service", 1, 1, do_service },
+	{ "log", 0, 0, do_log },
+	{ "options", 0, 0, do_options },
+};
+
+/* Words and options may come in any order. */
+static bool parse(int argc, char **argv, struct arguments *arguments)
+{
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0) {
+			arguments->json = true;
+		} else if (strcmp(argv[i], "--accept-loss") == 0) {
+			arguments->accept_loss = true;
+		} else if (strcmp(argv[i], "--wait") == 0 && i + 1 < argc) {
+			arguments->wait_ms = (int)(strtod(argv[++i], NULL) *
+						   1000);
+		} else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc) {
+			arguments->config_file = argv[++i];
+		} else if (argv[i][0] == '-') {
+			return false;
+		} else {
+			arguments->words[arguments->count++] = argv[i];
+		}
+	}
+	return arguments->count > 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {
+		.config_file = "/etc/samba/smb.conf",
+		.wait_ms = -1,
+	};
+	size_t i;
+
+	ctx = talloc_new(NULL);
+	arguments.words = talloc_zero_array(ctx, char *, (unsigned int)argc);
+	if (!parse(argc - 1, argv + 1, &arguments)) {
+		usage(argc > 1 && strcmp(argv[1], "--help") == 0 ? stdout :
+		      stderr);
+		return EXIT_USAGE;
+	}
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(arguments.words[0], verbs[i].verb) != 0) {
+			continue;
+		}
+		arguments.words++;
+		arguments.count--;
+		if (arguments.count < verbs[i].min ||
+		    arguments.count > verbs[i].max) {
+			break;
+		}
+		return verbs[i].run(&arguments);
+	}
+	usage(stderr);
+	return EXIT_USAGE;
+}

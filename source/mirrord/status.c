@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What `mirrorctl status' shows, see control.h. */
+
+#include <string.h>
+#include "control.h"
+#include "ctdb_view.h"
+#include "nodes.h"
+#include "partner.h"
+#include "peer.h"
+#include "service.h"
+
+static json_t *nodes_json(struct mirrord *mirrord)
+{
+	const struct nodes *nodes = mirrord->nodes;
+	json_t *list = json_array();
+	uint32_t i;
+
+	for (i = 0; i < nodes->count; i++) {
+		struct peer *peer = peer_find(mirrord->peers, i);
+		const char *link = i == nodes->own ? "self" :
+			peer_is_up(peer) ? "up" : "down";
+		const char *ctdb = !ctdb_view_known(mirrord->view) ?
+			"unknown" : ctdb_view_excluded(mirrord->view, i) ?
+			"excluded" : ctdb_view_connected(mirrord->view, i) ?
+			"connected" : "disconnected";
+
+		if (!nodes->node[i].used) {
+			continue;
+		}
+		json_array_append_new(list, json_pack(
+			"{s:i,s:s,s:s,s:s}", "pnn", (int)i,
+			"address", nodes->node[i].name,
+			"link", link, "ctdb", ctdb));
+	}
+	return list;
+}
+
+static json_t *owner_json(struct service_volume *volume)
+{
+	struct owner_status status;
+
+	owner_status(volume->owner, &status);
+	return json_pack(
+		"{s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:i,s:i,s:b,s:o,s:o}",
+		"mode", page_mode_name(status.mode),
+		"generation", (json_int_t)status.generation,
+		"epoch", (json_int_t)status.epoch,
+		"wiped", (json_int_t)status.wiped,
+		"reserved", (json_int_t)status.reserved,
+		"capacity", (json_int_t)status.capacity,
+		"partner", status.mode == PAGE_DEGRADED ? json_null() :
+		json_integer(status.partner),
+		"lag_ms", (json_int_t)status.lag_ms,
+		"in_flight", (int)status.in_flight,
+		"processes", (int)status.processes,
+		"disk_failed", (int)status.sync_failed,
+		"plan", status.plan != NULL ? json_string(status.plan) :
+		json_null(),
+		"problem", status.problem != NULL ?
+		json_string(status.problem) : json_null());
+}
+
+static json_t *store_json(struct mirrord *mirrord, const char *name)
+{
+	struct store_info info;
+	char id[MIRROR_ID_STRING_SIZE];
+
+	partner_info(mirrord->partner, name, &info);
+	if (mirror_id_is_none(&info.incarnation)) {
+		return json_null();
+	}
+	return json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:i}",
+			 "incarnation", mirror_id_string(&info.incarnation,
+							 id),
+			 "generation", (json_int_t)info.generation,
+			 "records", (json_int_t)info.records,
+			 "bytes", (json_int_t)info.bytes,
+			 "wiped", (json_int_t)info.wiped,
+			 "capacity", (json_int_t)info.epoch_capacity,
+			 "links", (int)partner_links(mirrord->partner, name));
+}
+
+static json_t *timeline_json(const struct service_timeline *t)
+{
+	if (t->done == 0) {
+		return json_null();
+	}
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
+			 "checked_ms", (json_int_t)t->checked,
+			 "fenced_ms", (json_int_t)t->fenced,
+			 "mounted_ms", (json_int_t)t->mounted,
+			 "replayed_ms", (json_int_t)t->replayed,
+			 "served_ms", (json_int_t)t->done,
+			 "records", (json_int_t)t->records,
+			 "bytes", (json_int_t)t->bytes);
+}
+
+static json_t *volume_json(struct mirrord *mirrord,
+			   struct service_volume *volume)
+{
+	const struct config_volume *config = volume->config;
+	json_t *store = store_json(mirrord, config->name);
+	const char *state = service_state_name(volume->state);
+	int host = ctdb_view_host(mirrord->view,
+				  config->service->addresses[0]);
+
+	if (volume->state == SERVICE_ABSENT && !json_is_null(store)) {
+		state = "partner";
+	}
+	return json_pack(
+		"{s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:o,s:I,s:I,s:o,s:o}",
+		"service", config->service->name,
+		"volume", config->name,
+		"device", config->device,
+		"mount_point", config->mount_point,
+		"state", state,
+		"host", host,
+		"owner", volume->owner != NULL ? owner_json(volume) :
+		json_null(),
+		"store", store,
+		"replay_done", (json_int_t)volume->replay_done,
+		"replay_total", (json_int_t)volume->replay_total,
+		"takeover", timeline_json(&volume->timeline),
+		"problem", volume->problem != NULL &&
+		volume->state != SERVICE_OWNER ?
+		json_string(volume->problem) : json_null());
+}
+
+json_t *status_json(struct mirrord *mirrord)
+{
+	json_t *volumes = json_array();
+	struct config_volume **v;
+
+	for (v = mirrord->config->volumes; *v != NULL; v++) {
+		struct service_volume *volume = service_volume_find(
+			mirrord->services, (*v)->name);
+
+		json_array_append_new(volumes, volume_json(mirrord, volume));
+	}
+	return json_pack("{s:i,s:s,s:o,s:o}",
+			 "node", (int)mirrord->nodes->own,
+			 "cluster", !ctdb_view_known(mirrord->view) ?
+			 "unknown" : ctdb_view_settled(mirrord->view) ?
+			 "settled" : "recovering",
+			 "nodes", nodes_json(mirrord),
+			 "volumes", volumes);
+}
+
+char *status_health(TALLOC_CTX *mem_ctx, struct mirrord *mirrord)
+{
+	char *text = talloc_strdup(mem_ctx, "");
+	struct config_volume **v;
+
+	for (v = mirrord->config->volumes; *v != NULL; v++) {
+		struct service_volume *volume = service_volume_find(
+			mirrord->services, (*v)->name);
+		struct owner_status status;
+
+		if (volume->owner == NULL) {
+			continue;
+		}
+		owner_status(volume->owner, &status);
+		if (status.sync_failed) {
+			text = talloc_asprintf_append(
+				text, "%svolume %s: its disk failed",
+				text[0] != '\0' ? "; " : "", (*v)->name);
+		}
+	}
+	return text;
+}
