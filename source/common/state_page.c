@@ -72,6 +72,8 @@ struct page_shared {
 	_Atomic uint64_t wiped;
 	_Atomic uint64_t capacity;
 	_Atomic uint64_t used[PAGE_EPOCH_RING];
+	_Atomic uint64_t records;	/* sent, for the status */
+	_Atomic uint64_t bytes;
 	_Atomic uint64_t total_records;
 	_Atomic uint64_t total_bytes;
 
@@ -571,6 +573,7 @@ int state_page_tag(struct state_page *page,
 		if (current) {
 			hold->epoch = epoch;
 			hold->reserved = bytes;
+			atomic_fetch_add(&shared->bytes, bytes);
 			atomic_fetch_add(&shared->total_records, 1);
 			atomic_fetch_add(&shared->total_bytes, bytes);
 			if (crossed_half(shared, epoch, bytes)) {
@@ -593,6 +596,7 @@ void state_page_sequence(struct state_page *page,
 	mutex_lock(&bucket->mutex);
 	entry->sequence = sequence;
 	mutex_unlock(&bucket->mutex);
+	atomic_fetch_add(&page->shared->records, 1);
 }
 
 int state_page_apply(struct state_page *page,
@@ -751,6 +755,16 @@ void state_page_totals(const struct state_page *page,
 {
 	*records = atomic_load(&page->shared->total_records);
 	*bytes = atomic_load(&page->shared->total_bytes);
+}
+
+uint64_t state_page_records(const struct state_page *page)
+{
+	return atomic_load(&page->shared->records);
+}
+
+uint64_t state_page_bytes(const struct state_page *page)
+{
+	return atomic_load(&page->shared->bytes);
 }
 
 struct scan {

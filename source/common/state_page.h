@@ -226,6 +226,9 @@ uint64_t state_page_capacity(const struct state_page *page);
 /* Bytes reserved in the current epoch / in all that are not wiped. */
 uint64_t state_page_used(const struct state_page *page);
 uint64_t state_page_used_total(const struct state_page *page);
+/* Sent since the page was made: records, and bytes as they are reserved. */
+uint64_t state_page_records(const struct state_page *page);
+uint64_t state_page_bytes(const struct state_page *page);
 
 /* Records that got a place in the store, and their bytes, since the page was
  * made. */

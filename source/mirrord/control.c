@@ -52,34 +52,43 @@ struct control {
 /* ------------------------------------------------------------------ last lines */
 
 static struct {
-	char line[LOG_LINES][512];
+	struct {
+		double time;
+		char text[512];
+	} line[LOG_LINES];
 	uint32_t next;
 } log_ring;
 
-static void log_take(const char *line)
+static void log_take(const char *text)
 {
-	char when[32];
-	time_t now = time(NULL);
-	struct tm tm;
+	uint32_t i = log_ring.next++ % LOG_LINES;
+	struct timespec now;
 
-	localtime_r(&now, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	snprintf(log_ring.line[log_ring.next % LOG_LINES],
-		 sizeof(log_ring.line[0]), "%s %s", when, line);
-	log_ring.next++;
+	clock_gettime(CLOCK_REALTIME, &now);
+	log_ring.line[i].time = (double)now.tv_sec +
+		(double)now.tv_nsec / 1e9;
+	snprintf(log_ring.line[i].text, sizeof(log_ring.line[i].text), "%s",
+		 text);
+}
+
+/* From the start of mirrord on. */
+void control_keep_log(void)
+{
+	event_log_watch(log_take);
 }
 
 static json_t *log_json(void)
 {
-	json_t *lines = json_array();
+	json_t *events = json_array();
 	uint32_t i = log_ring.next > LOG_LINES ? log_ring.next - LOG_LINES : 0;
 
 	for (; i < log_ring.next; i++) {
-		json_array_append_new(lines, json_stringn_nocheck(
-			log_ring.line[i % LOG_LINES],
-			strlen(log_ring.line[i % LOG_LINES])));
+		json_array_append_new(events, json_pack(
+			"{s:f,s:o}", "time", log_ring.line[i % LOG_LINES].time,
+			"text", json_string_nocheck(
+				log_ring.line[i % LOG_LINES].text)));
 	}
-	return lines;
+	return events;
 }
 
 /* --------------------------------------------------------------------- replies */
@@ -315,7 +324,7 @@ static void on_health(struct control_client *client, json_t *request)
 
 static void on_log(struct control_client *client, json_t *request)
 {
-	reply_json(client, json_pack("{s:i,s:o}", "code", SERVICE_OK, "log",
+	reply_json(client, json_pack("{s:i,s:o}", "code", SERVICE_OK, "events",
 				     log_json()));
 }
 
@@ -544,7 +553,6 @@ int control_new(struct mirrord *mirrord, struct control **_control,
 		return ENOMEM;
 	}
 	services_watch(mirrord->services, look_at_all, control);
-	event_log_watch(log_take);
 	*_control = control;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "../common/config.h"
 #include "control.h"
@@ -52,7 +53,7 @@ static void usage(FILE *out)
 	"  verdict [PNN..]          ask ctdb now who is alive; or decree it\n"
 	"  health                   exit status 1 if a volume's disk failed\n"
 	"  service ADDRESS|NAME     names, addresses and folders of a service\n"
-	"  log                      what mirrord logged last\n"
+	"  log [--json]             what mirrord logged last\n"
 	"  options                  the options that have one value\n"
 	"exit status: 0 done, 1 failed, 2 wrong usage, 3 not yet\n");
 }
@@ -211,13 +212,15 @@ static void show_nodes(const json_t *status)
 	}
 }
 
-static const char *held(const json_t *owner, const json_t *store)
+static const char *held(const json_t *volume)
 {
-	if (json_is_object(owner)) {
+	const json_t *store = json_object_get(volume, "store");
+
+	if (json_is_string(json_object_get(volume, "mode"))) {
 		return talloc_asprintf(
 			ctx, "%s of %s at the partner",
-			bytes(number(owner, "reserved")),
-			bytes(4 * number(owner, "capacity")));
+			bytes(number(volume, "reserved")),
+			bytes(4 * number(volume, "epoch_capacity")));
 	}
 	if (json_is_object(store)) {
 		return talloc_asprintf(
@@ -230,37 +233,32 @@ static const char *held(const json_t *owner, const json_t *store)
 
 static void show_volume(const json_t *volume)
 {
-	const json_t *owner = json_object_get(volume, "owner");
 	const json_t *store = json_object_get(volume, "store");
-	const json_t *any = json_is_object(owner) ? owner : store;
+	const json_t *any = json_is_object(store) ? store : volume;
 	const char *partner = "-";
 
-	if (json_is_integer(json_object_get(owner, "partner"))) {
+	if (json_is_integer(json_object_get(volume, "partner"))) {
 		partner = talloc_asprintf(ctx, "%" PRId64,
-					  number(owner, "partner"));
+					  number(volume, "partner"));
 	}
 	printf("%-10s %-10s %-10s %-9s %-7s %5" PRId64 " %6" PRId64
 	       " %6" PRId64 " %6.1fs  %s\n", string(volume, "service"),
-	       string(volume, "volume"), string(volume, "state"),
-	       json_is_object(owner) ? string(owner, "mode") : "-", partner,
-	       number(any, "generation"), number(owner, "epoch"),
-	       number(any, "wiped"), (double)number(owner, "lag_ms") / 1000,
-	       held(owner, store));
-	if (json_is_string(json_object_get(owner, "plan"))) {
-		printf("           now: %s\n", string(owner, "plan"));
+	       string(volume, "name"), string(volume, "role"),
+	       string(volume, "mode"), partner, number(any, "generation"),
+	       number(volume, "epoch"), number(any, "wiped"),
+	       (double)number(volume, "lag_ms") / 1000, held(volume));
+	if (json_is_string(json_object_get(volume, "doing"))) {
+		printf("           now: %s\n", string(volume, "doing"));
 	}
 	if (number(volume, "replay_total") > number(volume, "replay_done")) {
 		printf("           replayed %" PRId64 " of %" PRId64 "\n",
 		       number(volume, "replay_done"),
 		       number(volume, "replay_total"));
 	}
-	if (json_is_string(json_object_get(owner, "problem"))) {
-		printf("           %s\n", string(owner, "problem"));
-	}
 	if (json_is_string(json_object_get(volume, "problem"))) {
 		printf("           %s\n", string(volume, "problem"));
 	}
-	if (json_is_true(json_object_get(owner, "disk_failed"))) {
+	if (json_is_true(json_object_get(volume, "disk_failed"))) {
 		printf("           THE DISK FAILED: nothing is purged at the "
 		       "partner any more\n");
 	}
@@ -384,11 +382,22 @@ static int do_health(struct arguments *arguments)
 static int do_log(struct arguments *arguments)
 {
 	json_t *reply = ask(arguments, json_pack("{s:s}", "verb", "log"));
-	const json_t *lines = json_object_get(reply, "log");
+	const json_t *events = json_object_get(reply, "events");
 	size_t i;
 
-	for (i = 0; i < json_array_size(lines); i++) {
-		printf("%s\n", json_string_value(json_array_get(lines, i)));
+	if (arguments->json) {
+		return finish(arguments, reply);
+	}
+	for (i = 0; i < json_array_size(events); i++) {
+		const json_t *event = json_array_get(events, i);
+		double at = json_number_value(json_object_get(event, "time"));
+		time_t when = (time_t)at;
+		char text[32];
+
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S",
+			 localtime(&when));
+		printf("%s.%03d %s\n", text, (int)((at - (double)when) * 1000),
+		       string(event, "text"));
 	}
 	json_decref(reply);
 	return EXIT_DONE;

@@ -343,6 +343,8 @@ void owner_status(struct owner *owner, struct owner_status *status)
 		.partner = owner->label.partner,
 		.in_flight = state_page_in_flight(page),
 		.processes = state_page_processes(page),
+		.records_sent = state_page_records(page),
+		.bytes_sent = state_page_bytes(page),
 		.sync_failed = owner->sync_failed,
 		.plan = owner->plan != NULL ? owner->plan->name : NULL,
 		.problem = owner->problem,

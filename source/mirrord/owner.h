@@ -69,6 +69,8 @@ struct owner_status {
 	uint32_t partner;	/* valid unless degraded */
 	uint32_t in_flight;
 	uint32_t processes;
+	uint64_t records_sent;	/* since the page was made */
+	uint64_t bytes_sent;
 	uint64_t lag_ms;	/* age of the oldest epoch that is not wiped */
 	bool sync_failed;
 	const char *plan;	/* what is going on, or NULL */

@@ -35,29 +35,30 @@ static json_t *nodes_json(struct mirrord *mirrord)
 	return list;
 }
 
+/* Only in the status of an owner. */
 static json_t *owner_json(struct service_volume *volume)
 {
 	struct owner_status status;
 
 	owner_status(volume->owner, &status);
 	return json_pack(
-		"{s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:i,s:i,s:b,s:o,s:o}",
+		"{s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:i,s:i,s:b,s:o}",
 		"mode", page_mode_name(status.mode),
 		"generation", (json_int_t)status.generation,
 		"epoch", (json_int_t)status.epoch,
 		"wiped", (json_int_t)status.wiped,
 		"reserved", (json_int_t)status.reserved,
-		"capacity", (json_int_t)status.capacity,
+		"epoch_capacity", (json_int_t)status.capacity,
 		"partner", status.mode == PAGE_DEGRADED ? json_null() :
 		json_integer(status.partner),
 		"lag_ms", (json_int_t)status.lag_ms,
+		"records_sent", (json_int_t)status.records_sent,
+		"bytes_sent", (json_int_t)status.bytes_sent,
 		"in_flight", (int)status.in_flight,
 		"processes", (int)status.processes,
 		"disk_failed", (int)status.sync_failed,
-		"plan", status.plan != NULL ? json_string(status.plan) :
-		json_null(),
-		"problem", status.problem != NULL ?
-		json_string(status.problem) : json_null());
+		"doing", status.plan != NULL ? json_string(status.plan) :
+		json_null());
 }
 
 static json_t *store_json(struct mirrord *mirrord, const char *name)
@@ -95,35 +96,50 @@ static json_t *timeline_json(const struct service_timeline *t)
 			 "bytes", (json_int_t)t->bytes);
 }
 
+static json_t *problem_json(struct service_volume *volume)
+{
+	struct owner_status status;
+
+	if (volume->owner == NULL) {
+		return volume->problem != NULL ?
+			json_string(volume->problem) : json_null();
+	}
+	owner_status(volume->owner, &status);
+	return status.problem != NULL ? json_string(status.problem) :
+		json_null();
+}
+
 static json_t *volume_json(struct mirrord *mirrord,
 			   struct service_volume *volume)
 {
 	const struct config_volume *config = volume->config;
 	json_t *store = store_json(mirrord, config->name);
-	const char *state = service_state_name(volume->state);
-	int host = ctdb_view_host(mirrord->view,
-				  config->service->addresses[0]);
+	const char *role = service_state_name(volume->state);
+	json_t *json, *owner;
 
 	if (volume->state == SERVICE_ABSENT && !json_is_null(store)) {
-		state = "partner";
+		role = "partner";
 	}
-	return json_pack(
-		"{s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:o,s:I,s:I,s:o,s:o}",
+	json = json_pack(
+		"{s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:I,s:I,s:o,s:o}",
+		"name", config->name,
 		"service", config->service->name,
-		"volume", config->name,
+		"role", role,
 		"device", config->device,
 		"mount_point", config->mount_point,
-		"state", state,
-		"host", host,
-		"owner", volume->owner != NULL ? owner_json(volume) :
-		json_null(),
+		"host", ctdb_view_host(mirrord->view,
+				       config->service->addresses[0]),
 		"store", store,
 		"replay_done", (json_int_t)volume->replay_done,
 		"replay_total", (json_int_t)volume->replay_total,
 		"takeover", timeline_json(&volume->timeline),
-		"problem", volume->problem != NULL &&
-		volume->state != SERVICE_OWNER ?
-		json_string(volume->problem) : json_null());
+		"problem", problem_json(volume));
+	if (volume->owner != NULL) {
+		owner = owner_json(volume);
+		json_object_update(json, owner);
+		json_decref(owner);
+	}
+	return json;
 }
 
 json_t *status_json(struct mirrord *mirrord)

@@ -295,8 +295,10 @@ static void replay_finished(struct tevent_req *req)
 	TALLOC_FREE(takeover->request);
 	if (ret == 0) {
 		volume->timeline.replayed = takeover_time(volume);
-		event_log(EVENT_REPLAYED, "volume %s: %s",
-			  volume->config->name, last != NULL ? last : "");
+		event_log(EVENT_REPLAYED, "volume %s: %s%s",
+			  volume->config->name,
+			  takeover->local ? "" : "read-back: ",
+			  last != NULL ? last : "");
 		label_complete(takeover);
 	} else if (ret == ENOENT && !takeover->local) {
 		records_lost(takeover, "the node that held the last "
