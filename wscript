@@ -110,8 +110,6 @@ def build(bld):
 
     bld.install_files('/usr/share/ctdb/events/legacy',
                       sources(bld, 'ctdb-events/*.script'), chmod=0o755)
-    bld.install_files('/usr/share/samba-mirror',
-                      sources(bld, 'ctdb-events/mirror-functions'))
     bld.install_files('/usr/share/doc/samba-mirror/examples',
                       sources(bld, 'conf/*', exclude=('mirrord.service',)))
     unit = bld.path.find_node('conf/mirrord.service')
