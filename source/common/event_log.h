@@ -76,6 +76,7 @@
 	EVENT(REPLAY_FAILED, "M039", "replay-failed", LOG_CRIT,		\
 	      "The volume is not served before all is redone; see the "	\
 	      "lines before, repair the disk, it is tried again")	\
+	EVENT(NOT_YET, "M042", "not-yet", LOG_NOTICE, "")		\
 	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING, "") \
 	EVENT(STATE, "M040", "state", LOG_INFO, "")			\
 	EVENT(STARTED, "M050", "started", LOG_NOTICE, "")		\

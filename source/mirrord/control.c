@@ -37,6 +37,7 @@ struct control_client {
 	bool release;
 	bool accept_loss;
 	uint64_t deadline;
+	uint64_t next_try;	/* ms */
 	struct tevent_timer *timer;
 };
 
@@ -206,7 +207,9 @@ static void look_at(struct control_client *client)
 		}
 		text = problem;
 		result = under_way ? SERVICE_NOT_YET : one;
-		if (result == SERVICE_NOT_YET && !under_way && !late) {
+		if (result == SERVICE_NOT_YET && !under_way && !late &&
+		    service_now() >= client->next_try) {
+			client->next_try = service_now() + RETRY_MS;
 			service_takeover(services, *s, client->accept_loss);
 		}
 		break;
@@ -287,6 +290,7 @@ static void on_takeover(struct control_client *client, json_t *request)
 	set_deadline(client, request);
 	client->accept_loss = json_is_true(json_object_get(request,
 							   "accept_loss"));
+	client->next_try = service_now() + RETRY_MS;
 	service_takeover(services, client->services[0], client->accept_loss);
 	look_at(client);
 }

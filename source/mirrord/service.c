@@ -119,10 +119,14 @@ void service_event(struct service_volume *volume, enum service_event event)
 		return;
 	}
 	if (t->next != volume->state) {
-		event_log(EVENT_STATE, "volume %s: %s -> %s",
-			  volume->config->name,
-			  service_state_name(volume->state),
-			  service_state_name(t->next));
+		/* Attempts that have to wait for others are many. */
+		if (volume->state + t->next != SERVICE_ABSENT +
+		    SERVICE_CHECKING) {
+			event_log(EVENT_STATE, "volume %s: %s -> %s",
+				  volume->config->name,
+				  service_state_name(volume->state),
+				  service_state_name(t->next));
+		}
 		volume->state = t->next;
 		volume->state_since = service_now();
 	}
@@ -151,8 +155,9 @@ void service_problem(struct service_volume *volume,
 	talloc_free(volume->problem);
 	volume->problem = talloc_steal(volume, problem);
 	volume->result = result;
-	if (problem != NULL && result == SERVICE_FAILED) {
-		event_log_once(EVENT_TAKEOVER_REFUSED, problem,
+	if (problem != NULL) {
+		event_log_once(result == SERVICE_FAILED ?
+			       EVENT_TAKEOVER_REFUSED : EVENT_NOT_YET, problem,
 			       "service %s, volume %s: %s",
 			       volume->config->service->name,
 			       volume->config->name, problem);

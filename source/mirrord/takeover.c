@@ -18,7 +18,7 @@
 
 /* A node that ctdb sees, or that says it is the owner although ctdb has
  * excluded it, has so long to answer properly. */
-#define CHECK_PATIENCE_MS 10000
+#define CHECK_PATIENCE_MS 30000
 #define STATE_MS 2000
 /* A node that ctdb does not see will hardly answer. */
 #define STATE_SHORT_MS 300
