@@ -59,15 +59,13 @@ struct object {
 	bool examined;		/* its names are bound */
 	bool doomed;		/* born in the log, and removed in it */
 	struct object *next_queued;
-	unsigned int known_links;	/* touched names that lead to it */
 
 	struct mirror_handle handle;	/* of the living object */
 	struct mirror_handle *hints;	/* talloc array, all different */
 
 	struct name *names;	/* touched names in this directory */
 	struct member *members;	/* operations that name it */
-	struct operation *links;	/* records that give it one name more, */
-	struct operation *removals;	/* ... one less; newest first */
+	struct operation *removals;	/* of its names, newest first */
 
 	/* The last record that changes who may do what with it. */
 	uint64_t last_permission;
@@ -128,7 +126,7 @@ struct operation {
 	struct object *replaced;
 	struct member members[OPERATION_MEMBERS];
 	int num_members;
-	struct operation *older;	/* in links or removals */
+	struct operation *older;	/* in removals */
 	struct operation *next_queued;
 };
 
@@ -177,9 +175,6 @@ void object_keep_path(struct objects *objects, struct object *object, int fd);
 void object_keep_data(struct objects *objects, struct object *object, int fd);
 /* A name of it is gone; maybe it is gone as well. */
 void object_unlinked(struct objects *objects, struct object *object);
-
-/* Lead the name somewhere else (NULL: nowhere). */
-void name_bind(struct name *name, struct object *object);
 
 /* ---- the log ------------------------------------------------------------ */
 

@@ -182,17 +182,6 @@ struct name *name_get(struct objects *objects,
 	return name;
 }
 
-void name_bind(struct name *name, struct object *object)
-{
-	if (name->bound != NULL) {
-		name->bound->known_links--;
-	}
-	name->bound = object;
-	if (object != NULL) {
-		object->known_links++;
-	}
-}
-
 /* ---- opening ------------------------------------------------------------ */
 
 static int open_handle(struct objects *objects,
@@ -406,11 +395,8 @@ int object_data(struct objects *objects, struct object *object, int *fd)
 void object_unlinked(struct objects *objects, struct object *object)
 {
 	/*
-	 * An open file would keep it. If it was the last name, the handle
-	 * does not lead to it from now on.
+	 * If it was the last name, an open file would keep its blocks. From
+	 * now on the handle tells whether it is there.
 	 */
 	close_files(objects, object);
-	if (object->born && object->known_links == 0) {
-		object->alive = false;
-	}
 }

@@ -431,7 +431,7 @@ static void rebind(struct act *act, const struct operation *operation)
 	for (i = 0; i < operation->num_touches; i++) {
 		const struct touch *touch = &operation->touches[i];
 
-		name_bind(touch->name, touch->after);
+		touch->name->bound = touch->after;
 	}
 	if (operation->type == RECORD_UNLINK ||
 	    operation->type == RECORD_RMDIR) {

@@ -15,8 +15,8 @@
  *       touches it says (or, if there is none, what the first one found);
  *   (3) of the records that name an object that the volume does not have,
  *       as the object, what was replaced, or a directory, C has all or none;
- *   (4) if C lacks a LINK of an object, it has no later record that removes a
- *       name of that object, and the other way round.
+ *   (4) if C lacks a LINK of an object, it has no later record that removes
+ *       another name of that object.
  *
  * Let T be the records that the volume really has. T is a cut: (1), (2) and
  * (4) because such records are in the order of their execution (replay.h) and
@@ -38,9 +38,11 @@
  *     by (3), or it is there, and then so is its removal's place in the log:
  *     each record that moves it touches the name that the one before gave it,
  *     so that of these, too, G has the first so-and-so many;
- *   - for a LINK, the object: by (4) it has at least the names that it had
- *     then, because those that G lacks were given or taken before or are
- *     still to come.
+ *   - for a LINK, the object: what G has of its names' removals that are
+ *     still to come in the log is, by (4), before the first LINK that G lacks.
+ *     With all of them and all LINKs up to there done the object had a name
+ *     left, when that LINK was first executed; so it has one until then, and
+ *     the same goes for the next.
  * So exactly the rest is redone, and the tree becomes the one after the last
  * record. That is also true for what a replay that was killed has left: it is
  * what is on the volume after some more records.
@@ -85,13 +87,8 @@ static bool changes_permission(const struct record *record)
 	return record->type == RECORD_CHMOD || record->type == RECORD_CHOWN;
 }
 
-/* Whose number of names changes, and in which list such records are kept? */
-static struct object *linked_object(const struct operation *operation)
-{
-	return operation->type == RECORD_LINK ? operation->object : NULL;
-}
-
-static struct object *removed_object(const struct operation *operation)
+/* What loses a name? Directories have no LINKs and do not matter here. */
+static struct object *loser(const struct operation *operation)
 {
 	if (operation->type == RECORD_UNLINK) {
 		return operation->object;
@@ -139,22 +136,6 @@ static void add_member(struct operation *operation, struct object *object)
 	member->object = object;
 	member->next = object->members;
 	object->members = member;
-}
-
-static void push_change(struct operation *operation)
-{
-	struct object *object = linked_object(operation);
-
-	if (object != NULL) {
-		operation->older = object->links;
-		object->links = operation;
-		return;
-	}
-	object = removed_object(operation);
-	if (object != NULL) {
-		operation->older = object->removals;
-		object->removals = operation;
-	}
 }
 
 /* It never happened: take it out of the histories of its names. */
@@ -287,7 +268,10 @@ static int add_operation(struct replay *replay,
 	add_member(operation, operation->replaced);
 	add_member(operation, parent);
 	add_member(operation, parent2);
-	push_change(operation);
+	if (loser(operation) != NULL) {
+		operation->older = loser(operation)->removals;
+		loser(operation)->removals = operation;
+	}
 
 	switch (record->type) {
 	case RECORD_LINK:
@@ -507,7 +491,7 @@ static int bind_name(struct replay *replay, struct name *name, int parent_fd)
 		}
 	}
 	object_found(object, &handle);
-	name_bind(name, object);
+	name->bound = object;
 	return 0;
 }
 
@@ -608,17 +592,6 @@ static void look_again(struct cut *cut, struct name *name)
 	}
 }
 
-/* Of a list, newest first, those that are newer go. */
-static void take_out_newer(struct cut *cut,
-			   struct operation **list,
-			   const struct operation *than)
-{
-	while (*list != NULL && (*list)->index > than->index) {
-		take_out(cut, *list);
-		*list = (*list)->older;
-	}
-}
-
 /* What else cannot be in a cut without this one? */
 static void retract(struct cut *cut, struct operation *operation)
 {
@@ -650,14 +623,15 @@ static void retract(struct cut *cut, struct operation *operation)
 			take_out(cut, member->operation);
 		}
 	}
-	/* (4) */
-	if (linked_object(operation) != NULL) {
-		take_out_newer(cut, &linked_object(operation)->removals,
-			       operation);
-	}
-	if (removed_object(operation) != NULL) {
-		take_out_newer(cut, &removed_object(operation)->links,
-			       operation);
+	if (operation->type == RECORD_LINK) {
+		struct object *object = operation->object;
+
+		/* (4) */
+		while (object->removals != NULL &&
+		       object->removals->index > operation->index) {
+			take_out(cut, object->removals);
+			object->removals = object->removals->older;
+		}
 	}
 }
 

@@ -4,6 +4,11 @@
  * several users, a shutdown of the file system without its log, journal
  * recovery, replay, and the tree must be what the users were told.
  *
+ * Tried, and seen by both tests: redo_as_user() without override;
+ * credentials_become() staying root, or with the wrong umask; cancelled
+ * records redone; no syncfs() at the end; no times; most of what
+ * test_replay.c sees.
+ *
  * MIRROR_TEST_SECONDS=N   time for each file system (default 5)
  * MIRROR_TEST_SEED=N      the random numbers of an earlier run
  * MIRROR_TEST_VERBOSE=1   tell what replay says
