@@ -174,6 +174,10 @@ static void look_waiting(struct owner *owner)
 	if (owner->waiting_since == 0) {
 		owner->waiting_since = owner_now();
 		ctdb_view_hurry(mirrord->view);
+	}
+	if (!owner->lost_logged &&
+	    owner_now() - owner->waiting_since > BLINK_MS) {
+		owner->lost_logged = true;
 		event_log(EVENT_PARTNER_LOST, "volume %s: no way to send "
 			  "records to node %u", owner->volume->name,
 			  owner->label.partner);

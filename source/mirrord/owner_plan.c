@@ -293,17 +293,23 @@ static void step_label_degraded(struct owner *owner)
 
 /* -------------------------------------------------------------------- resume */
 
-static void tell_mirroring(struct owner *owner, const char *how)
+static void tell_mirroring(struct owner *owner, bool new_store)
 {
 	uint64_t paused = owner->waiting_since != 0 ?
 		owner_now() - owner->waiting_since : 0;
 
-	event_log(EVENT_MIRRORING, "volume %s: node %u has every record from "
-		  "now on (%s, generation %llu, clients waited %llu ms)",
-		  owner->volume->name, owner->label.partner, how,
-		  (unsigned long long)owner->label.generation,
-		  (unsigned long long)paused);
+	/* A link that a single smbd lost is no news. */
+	if (owner->lost_logged || paused > 100 || new_store) {
+		event_log(EVENT_MIRRORING, "volume %s: node %u has every "
+			  "record from now on (%s store, generation %llu, "
+			  "clients waited %llu ms)",
+			  owner->volume->name, owner->label.partner,
+			  new_store ? "new" : "same",
+			  (unsigned long long)owner->label.generation,
+			  (unsigned long long)paused);
+	}
 	owner->waiting_since = 0;
+	owner->lost_logged = false;
 }
 
 static void set_mirrored(struct owner *owner)
@@ -328,7 +334,7 @@ static void step_mirror_new(struct owner *owner)
 	/* The store counts what tdb wastes, smbds do not. */
 	state_page_set_capacity(owner->page, owner->granted / 4 * 3);
 	set_mirrored(owner);
-	tell_mirroring(owner, "new store");
+	tell_mirroring(owner, true);
 	owner_plan_next(owner);
 }
 
@@ -345,6 +351,7 @@ static void step_degraded(struct owner *owner)
 				       owner_now() - owner->waiting_since :
 				       0));
 	owner->waiting_since = 0;
+	owner->lost_logged = false;
 	owner_plan_next(owner);
 }
 
@@ -375,7 +382,7 @@ static void resume_state_done(struct tevent_req *req)
 	if (same) {
 		/* R5: smbds send again what was not acknowledged. */
 		set_mirrored(owner);
-		tell_mirroring(owner, "same store");
+		tell_mirroring(owner, false);
 		/* It may not work for a smbd although it does for us. */
 		owner->not_before = owner_now() + 50;
 		owner_plan_next(owner);

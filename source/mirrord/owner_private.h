@@ -48,6 +48,7 @@ struct owner {
 	uint64_t granted;	/* epoch capacity at the partner */
 
 	uint64_t waiting_since;
+	bool lost_logged;
 
 	/* epochs */
 	uint64_t next_epoch;	/* ms */

@@ -156,6 +156,8 @@ static char *epoch_path(const struct store *store, size_t slot)
 static int store_destructor(struct store *store)
 {
 	if (store->directory_fd != -1) {
+		/* Children of mirrord have the descriptor, too. */
+		flock(store->directory_fd, LOCK_UN);
 		close(store->directory_fd);
 	}
 	return 0;
