@@ -7,6 +7,7 @@ Everything happens in namespaces that tests/testbed/testbed makes and removes.
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -28,7 +29,8 @@ class Lab:
     def __init__(self, folder, stage=None):
         self.env = dict(os.environ, LAB=folder, LC_ALL='C',
                         PATH='/usr/sbin:/usr/bin:/sbin:/bin',
-                        STAGE=stage or os.path.join(TOP, 'build/stage'))
+                        STAGE=stage or os.environ.get(
+                            'STAGE', os.path.join(TOP, 'build/stage')))
         self.folder = folder
         self.testbed = os.path.join(TOP, 'tests/testbed/testbed')
         self.pair_tool = os.path.join(TOP, 'tests/testbed/pair')
@@ -164,11 +166,16 @@ class Lab:
 class Load:
     """Clients that write, and their journal."""
 
-    def __init__(self, lab, name, service='ALPHA', clients=4, seed=1,
+    def __init__(self, lab, name, service='ALPHA', clients=4, seed=None,
                  seconds=600):
         self.lab = lab
+        # Clients work in folders that are named after the seed: no two loads
+        # may have the same. It stands in the log of a failed test.
+        if seed is None:
+            seed = random.randrange(1, 1 << 40)
         self.folder = os.path.join(lab.folder, 'shared', 'load-' + name)
         os.makedirs(self.folder, exist_ok=True)
+        self.seed = seed
         self.log_path = os.path.join(self.folder, 'load.log')
         self.log_file = open(self.log_path, 'w')
         self.process = lab.start(
@@ -208,8 +215,8 @@ class Load:
         result = json.loads(match.group(0))
         result['text'] = ''
         if result['lost'] or result['unexpected']:
-            result['text'] = self.lab.on('client', verify, *self.journals(),
-                                         check=False, timeout=600)
+            result['text'] = 'seed %d\n%s' % (self.seed, self.lab.on(
+                'client', verify, *self.journals(), check=False, timeout=600))
         return result
 
     def journals(self):

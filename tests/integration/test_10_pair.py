@@ -66,12 +66,12 @@ def test_ids_are_hidden(lab):
     with open(path, 'wb') as data:
         data.write(b'x')
     lab.smbclient('put %s file' % path)
-    ids = lab.on('n0', 'getfattr', '-d', '-m', 'security.mirror', '-e', 'hex',
+    ids = lab.on('n0', 'getfattr', '-d', '-m', '^security.mirror', '-e', 'hex',
                  '/srv/alpha/share/file')
     assert 'security.mirror.id=0x01' in ids, ids
     assert 'mirror' not in lab.smbclient('geteas file', check=False)
     lab.smbclient('setea file security.mirror.id forged', check=False)
-    assert ids == lab.on('n0', 'getfattr', '-d', '-m', 'security.mirror', '-e',
+    assert ids == lab.on('n0', 'getfattr', '-d', '-m', '^security.mirror', '-e',
                          'hex', '/srv/alpha/share/file')
     lab.smbclient('rm file')
 
@@ -181,7 +181,7 @@ def test_nothing_to_do_costs_nothing(lab):
     with open(path, 'wb') as data:
         data.write(b'x')
     lab.smbclient('put %s timed' % path)
-    command = 'utimes timed 20:10:2026-10:00:00 -1 20:10:2026-10:00:00 -1'
+    command = 'utimes timed -1 2020:10:20-10:00:00 2020:10:20-10:00:00 -1'
     try:
         lab.smbclient(command)
         before = records(lab)

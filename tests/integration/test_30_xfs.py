@@ -34,7 +34,7 @@ test_flush_mirrored_xfs.conf = {'fs': 'xfs', 'flush': 'mirrored',
 def test_plain_samba_loses(lab):
     """Without the module the same check finds losses."""
     lab.up(fs='ext4', mirror='no')
-    running = [Load(lab, 'plain', 'ALPHA', clients=4, seed=3)]
+    running = [Load(lab, 'plain', 'ALPHA', clients=4)]
     go_on(lab, running, 300)
     lab.tb('crash', 'n0')
     lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
