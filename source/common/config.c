@@ -21,6 +21,7 @@ const char *lp_parm_const_string(int snum,
 				 const char *fallback);
 
 #define CONFIG_NAME_MAX 48	/* a volume's name names files, too */
+#define CONFIG_NETBIOS_MAX 15
 #define CONFIG_PNN_MAX 4095
 
 enum option_kind {
@@ -503,6 +504,16 @@ static bool read_service(struct reader *r, const char *name)
 
 	text = get_of(r, name, "names");
 	service->names = split(service, text != NULL ? text : name, &count);
+	for (i = 0; i < count; i++) {
+		if (!good_name(service->names[i]) ||
+		    strlen(service->names[i]) > CONFIG_NETBIOS_MAX) {
+			return PROBLEM(r, "mirror:%s names: `%s' is no NetBIOS "
+				       "name; use up to %d letters, digits, - "
+				       "and _, for example: mirror:%s names = "
+				       "FILES", name, service->names[i],
+				       CONFIG_NETBIOS_MAX, name);
+		}
+	}
 
 	text = get_of(r, name, "home");
 	if (text != NULL && (!parse_number(text, false, &home) ||
