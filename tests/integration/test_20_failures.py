@@ -178,7 +178,11 @@ def test_read_back(lab):
     lab.tb('crash', 'n0')
     lab.tb('boot', 'n0')
     lab.pair('start', 'n0')
+    lab.wait('n0 healthy', lambda: ' OK ' in
+             lab.on('n0', 'ctdb', 'nodestatus', check=False))
+    assert lab.owner('ALPHA') is None
     lab.on('n1', 'ctdb', 'setvar', 'NoIPTakeover', '0')
+    lab.on('n1', 'ctdb', 'ipreallocate')
     lab.wait('served again', lambda: lab.owner('ALPHA') is not None, 90)
     owner = lab.owner('ALPHA')
     go_on(lab, running, 50, 90)
