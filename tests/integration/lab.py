@@ -9,7 +9,6 @@ import json
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -194,29 +193,37 @@ class Load:
         return count
 
     def stop(self):
+        """Let every client end its operation, then no more."""
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
+            # The parent alone: it tells its children. Told twice, they would
+            # leave an operation in the middle.
+            self.lab.on('client', 'pkill', '-TERM', '-o', '-f', self.folder,
+                        check=False)
         code = self.process.wait(timeout=180)
         self.log_file.close()
         with open(self.log_path) as log:
             text = log.read()
-        if code not in (0, -signal.SIGTERM):
+        if code != 0:
             raise LabError('the load ended with %d:\n%s' % (code, text))
         return text
 
     def verify(self):
-        """The checker's result as a dictionary."""
-        verify = os.path.join(TOP, 'build/tests/mirror-verify')
-        out = self.lab.on('client', verify, '--json', *self.journals(),
-                          check=False, timeout=600)
-        match = re.search(r'^\{.*\}$', out, re.M)
+        """The checker's result as a dictionary; 'text' says what is wrong."""
+        out = self.lab.on(
+            'client', os.path.join(TOP, 'build/tests/mirror-verify'),
+            *self.journals(), check=False, timeout=600)
+        match = re.search(r'^(?P<issued>\d+) issued, '
+                          r'(?P<acknowledged>\d+) acknowledged, '
+                          r'(?P<in_doubt>\d+) in doubt, (?P<lost>\d+) LOST, '
+                          r'(?P<unexpected>\d+) unexpected; longest pause '
+                          r'(?P<longest_pause>[0-9.]+) s', out, re.M)
         if not match:
             raise LabError('mirror-verify: ' + out)
-        result = json.loads(match.group(0))
+        result = {key: float(value) if '.' in value else int(value)
+                  for key, value in match.groupdict().items()}
         result['text'] = ''
         if result['lost'] or result['unexpected']:
-            result['text'] = 'seed %d\n%s' % (self.seed, self.lab.on(
-                'client', verify, *self.journals(), check=False, timeout=600))
+            result['text'] = 'seed %d\n%s' % (self.seed, out)
         return result
 
     def journals(self):
