@@ -194,6 +194,20 @@ static int remove_slots(struct store *store)
 	return 0;
 }
 
+static bool has_slots(const struct store *store)
+{
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < STORE_RING; i++) {
+		char *path = epoch_path(store, i);
+
+		found = found || path == NULL || access(path, F_OK) == 0;
+		talloc_free(path);
+	}
+	return found;
+}
+
 /* Nothing may use the files any more before they change. */
 static int mark_unused(struct store *store, const char *volume)
 {
@@ -279,7 +293,8 @@ static int load(struct store *store, const char *volume)
 	ret = control_file_read(store->control_file, store->scratch,
 				&store->control, &sessions);
 	if (ret == ENOENT) {
-		return mark_unused(store, volume);
+		/* New; but then there are no records either. */
+		return has_slots(store) ? EIO : mark_unused(store, volume);
 	}
 	if (ret != 0) {
 		return ret;
@@ -312,28 +327,45 @@ static int load(struct store *store, const char *volume)
 	return ret;
 }
 
+static char *control_path(const struct store *store)
+{
+	return talloc_asprintf(store->scratch, "%s/control.tdb",
+			       store->directory);
+}
+
 static int open_control(struct store *store)
 {
-	char *path;
+	char *path = control_path(store);
 	int ret;
 
-	path = talloc_asprintf(store->scratch, "%s/control.tdb",
-			       store->directory);
+	if (path == NULL) {
+		return ENOMEM;
+	}
+	ret = control_file_open(store, path, &store->control_file);
+	talloc_free(path);
+	/* Whatever else tdb says: it is not one. */
+	return ret == 0 || ret == ENOMEM || ret == ENOSPC ? ret : EIO;
+}
+
+/* Never a wrong store, rather none: its owner makes everything stable (R5). */
+static int start_over(struct store *store, const char *volume)
+{
+	char *path = control_path(store);
+	int ret;
+
 	if (path == NULL) {
 		return ENOMEM;
 	}
 	TALLOC_FREE(store->control_file);
-	ret = control_file_open(store, path, &store->control_file);
-	if (ret != 0 && ret != ENOMEM && ret != ENOSPC) {
-		/* Not even a tdb. */
-		unlink(path);
-		ret = control_file_open(store, path, &store->control_file);
-		if (ret == 0) {
-			ret = EIO;
-		}
+	if (unlink(path) == -1 && errno != ENOENT) {
+		return errno;
 	}
 	talloc_free(path);
-	return ret;
+	ret = remove_slots(store);
+	if (ret == 0) {
+		ret = open_control(store);
+	}
+	return ret == 0 ? mark_unused(store, volume) : ret;
 }
 
 static int open_directory(struct store *store)
@@ -393,15 +425,10 @@ int store_open(TALLOC_CTX *mem_ctx,
 		ret = load(store, volume);
 	}
 	if (ret == EIO) {
-		/* Never a wrong store, rather none: its owner then makes
-		 * everything stable (R5). */
 		if (lost != NULL) {
 			*lost = true;
 		}
-		ret = remove_slots(store);
-		if (ret == 0) {
-			ret = mark_unused(store, volume);
-		}
+		ret = start_over(store, volume);
 	}
 	talloc_free_children(store->scratch);
 	if (ret != 0) {

@@ -148,6 +148,11 @@ static int grow(struct epoch_file *file, uint64_t capacity, int chains)
 	const uint64_t slack = 1024 * 1024;
 	const uint64_t wanted = capacity + slack + 4 * (uint64_t)chains + 4096;
 
+	/* tdb does not tell a full file system from a broken one. */
+	if (fallocate(tdb_fd(file->tdb), FALLOC_FL_KEEP_SIZE, 0,
+		      (off_t)wanted) == -1 && errno != EOPNOTSUPP) {
+		return errno;
+	}
 	while (tdb_map_size(file->tdb) < wanted) {
 		uint64_t missing = wanted - tdb_map_size(file->tdb);
 		struct record_key key;
@@ -161,10 +166,9 @@ static int grow(struct epoch_file *file, uint64_t capacity, int chains)
 		if (data.dptr == NULL) {
 			return ENOMEM;
 		}
-		errno = 0;
 		if (tdb_store(file->tdb, make_key(&key, missing), data,
 			      TDB_REPLACE) != 0) {
-			ret = errno == ENOSPC ? ENOSPC : store_error(file);
+			ret = store_error(file);
 		}
 		free(data.dptr);
 		if (ret != 0) {
@@ -326,6 +330,10 @@ static int visit_record(struct tdb_context *tdb,
 	}
 	state->ret = look_at(key, data, state->check, &header, &record,
 			     &length);
+	if (state->ret == 0 && state->check && !tdb_exists(tdb, key)) {
+		/* In a chain, but not the right one. */
+		state->ret = EIO;
+	}
 	if (state->ret != 0) {
 		return -1;
 	}
