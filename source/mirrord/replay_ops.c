@@ -30,6 +30,9 @@ struct act {
 	bool real;	/* fd is a full descriptor, not O_PATH */
 	char fd_path[32];	/* the object, for calls that refuse O_PATH */
 	int new_fd;	/* what was created and opened by the way, or -1 */
+	/* A later record changes who may do what: */
+	bool parent_changes;	/* in one of the directories */
+	bool object_changes;	/* with the object or what it replaces */
 };
 
 /* ---- namespace ------------------------------------------------------------ */
@@ -273,13 +276,32 @@ static bool is_environment(int error)
 }
 
 /*
- * Do it as the user (R7). Owner, mode and ACL may already be those of a later
- * record, which the volume had or an earlier replay made, and may forbid what
- * was allowed when it was done. Only then, and only so far as permissions of
- * files go, he may do it nevertheless: to leave it out would leave the value
- * that an older record has just brought back.
+ * Owner, mode and ACL may already be those of a later record, which the volume
+ * had or an earlier replay made, and forbid what was allowed when it was done.
  */
-static int redo_as_user(struct act *act, bool permission_changed_later)
+static bool is_explained(const struct act *act, int error)
+{
+	const enum record_type type = act->record->type;
+
+	if (act->parent_changes) {
+		return true;
+	}
+	/*
+	 * Of namespace operations, the object itself matters in sticky
+	 * directories and to hard links (EPERM), and when a directory moves.
+	 */
+	return act->object_changes &&
+	       (table[type].handling != HANDLE_NAMES || error == EPERM ||
+		type == RECORD_RENAME);
+}
+
+/*
+ * Do it as the user (R7). Where a later record explains that he is refused
+ * (and only so far as permissions of files go) he may do it nevertheless: to
+ * leave it out would leave the value that an older record has just brought
+ * back.
+ */
+static int redo_as_user(struct act *act)
 {
 	const struct record *record = act->record;
 	struct credentials *credentials = act->replay->credentials;
@@ -289,7 +311,7 @@ static int redo_as_user(struct act *act, bool permission_changed_later)
 	if (ret == 0) {
 		ret = table[record->type].redo(act);
 	}
-	if (is_denial(ret) && permission_changed_later) {
+	if (is_denial(ret) && is_explained(act, ret)) {
 		ret = credentials_become(credentials, &record->credentials,
 					 true);
 		if (ret == 0) {
@@ -384,17 +406,22 @@ static int identify(struct act *act)
 	return 0;
 }
 
-static bool permission_changed_later(const struct operation *operation)
+static void look_for_changes(struct act *act,
+			     const struct operation *operation)
 {
 	int i;
 
-	for (i = 0; i < operation->num_members; i++) {
-		if (operation->members[i].object->last_permission >
-		    operation->index) {
-			return true;
+	for (i = 0; i < operation->num_touches; i++) {
+		const struct object *parent = operation->touches[i].name->parent;
+
+		if (parent->last_permission > operation->index) {
+			act->parent_changes = true;
 		}
 	}
-	return false;
+	act->object_changes =
+		operation->object->last_permission > operation->index ||
+		(operation->replaced != NULL &&
+		 operation->replaced->last_permission > operation->index);
 }
 
 static int open_for(struct act *act, struct object *object)
@@ -453,7 +480,8 @@ static int do_operation(struct act *act, const struct operation *operation)
 		ret = open_for(act, operation->object);
 	}
 	if (ret == 0) {
-		ret = redo_as_user(act, permission_changed_later(operation));
+		look_for_changes(act, operation);
+		ret = redo_as_user(act);
 	}
 	if (ret == 0 && (type == RECORD_CREATE || type == RECORD_MKDIR ||
 			 type == RECORD_SYMLINK || type == RECORD_MKNOD)) {
@@ -550,7 +578,8 @@ static enum outcome redo_object(struct act *act,
 		return OUTCOME_SUPERSEDED;
 	}
 	if (*error == 0) {
-		*error = redo_as_user(act, object->last_permission > index);
+		act->object_changes = object->last_permission > index;
+		*error = redo_as_user(act);
 	}
 	if (*error != 0) {
 		return last_of_session && !is_environment(*error)

@@ -1,0 +1,717 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Replay: cases that a search does not meet, because they are not right: a
+ * process died, somebody else was at the volume, a user who may not.
+ * The search is in test_replay.c.
+ */
+
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sched.h>
+
+#define TEST_XATTR "trusted.mirror_test"
+#define MAX_OBJECTS 64
+#include "mini_module.h"
+#include "replay_internal.h"
+
+struct fixture {
+	char directory[64];
+	struct volume v;
+	struct model *m;	/* the volume as it must be in the end */
+	struct log *log;
+	int warnings;
+	struct replay_result result;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = talloc_zero(NULL, struct fixture);
+	struct mirror_id id;
+
+	strcpy(f->directory, "/tmp/test_replay_cases.XXXXXX");
+	if (geteuid() != 0) {
+		print_message("replay needs root\n");
+		exit(77);
+	}
+	umask(0);
+	if (unshare(CLONE_NEWNS) == -1 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+	    mkdtemp(f->directory) == NULL ||
+	    mount("none", f->directory, "tmpfs", 0, "size=4m,mode=777") == -1) {
+		return -1;
+	}
+	f->v.root_fd = open(f->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	f->m = model_new(f, false);
+	f->log = log_new(f);
+	*state = f;
+	return mirror_id_of_fd(f->v.root_fd, &id, &f->v.handles[ROOT], NULL);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	close(f->v.root_fd);
+	umount2(f->directory, MNT_DETACH);
+	rmdir(f->directory);
+	talloc_free(f);
+	return 0;
+}
+
+static struct step birth(struct fixture *f, enum record_type type, int parent,
+			 const char *name)
+{
+	struct step s = {
+		.type = type, .parent = parent, .parent2 = NONE,
+		.replaced = NONE, .object = f->m->count, .mode = 0777,
+		.time = { .seconds = 1000 }
+	};
+
+	strcpy(s.name, name);
+	strcpy(s.value, "target");
+	mirror_id_choose(&s.new_id);
+	return s;
+}
+
+static struct step change(enum record_type type, int parent,
+			  const char *name, int object)
+{
+	struct step s = {
+		.type = type, .parent = parent, .parent2 = NONE,
+		.replaced = NONE, .object = object,
+		.time = { .seconds = 1000 }
+	};
+
+	strcpy(s.name, name);
+	return s;
+}
+
+static struct step write_to(int object, uint64_t length)
+{
+	struct step s = change(RECORD_WRITE, NONE, "", object);
+
+	s.length = length;
+	s.fill = 'w';
+	return s;
+}
+
+/* On the volume, before the first record or after. */
+static int exists(struct fixture *f, const struct step *s)
+{
+	execute(&f->v, f->m, s);
+	return s->object;
+}
+
+/* In the log only: replay has to do it. */
+static int logged(struct fixture *f, int session, const struct step *s)
+{
+	log_step(f->log, session, f->m, &f->v, s);
+	model_apply(f->m, s);
+	return s->object;
+}
+
+/* In the log, but to no effect. */
+static void vain(struct fixture *f, int session, const struct step *s)
+{
+	log_step(f->log, session, f->m, &f->v, s);
+}
+
+/* So that what came before was executed, by replay.h. */
+static void confirm(struct fixture *f, int session)
+{
+	struct record r = { .type = RECORD_CANCEL, .cancels = 1000000 };
+
+	log_add(f->log, session, &r);
+}
+
+static int run(struct fixture *f)
+{
+	f->warnings = 0;
+	return replay_records(f->log, 0, f->v.root_fd, &f->result,
+			      &f->warnings);
+}
+
+static void expect_model(struct fixture *f)
+{
+	char *difference = compare(f, f->m, &f->v);
+
+	if (difference != NULL) {
+		fail_msg("%s", difference);
+	}
+}
+
+/* A file that no record knows, with an id of its own or without. */
+static void put_foreign(struct fixture *f, const char *name, bool chosen,
+			const char *content)
+{
+	struct mirror_id id;
+	int fd = openat(f->v.root_fd, name, O_CREAT | O_EXCL | O_WRONLY, 0600);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+	mirror_id_choose(&id);
+	if (chosen) {
+		assert_int_equal(mirror_id_set_fd(fd, &id), 0);
+	}
+	close(fd);
+}
+
+static void expect_content(struct fixture *f, const char *name,
+			   const char *content)
+{
+	char found[100] = "";
+	int fd = openat(f->v.root_fd, name, O_RDONLY);
+
+	assert_int_not_equal(fd, -1);
+	assert_true(read(fd, found, sizeof(found) - 1) >= 0);
+	close(fd);
+	assert_string_equal(found, content);
+}
+
+/* ---- processes that died --------------------------------------------------------- */
+
+/*
+ * Sent, not executed, and its process gone: the name was free for the next
+ * one. Without drop() its file would appear, or stand in the way.
+ */
+static void test_never_executed(void **state)
+{
+	struct fixture *f = *state;
+	struct step dead = birth(f, RECORD_CREATE, ROOT, "n");
+	struct step next = birth(f, RECORD_CREATE, ROOT, "n");
+	struct step s;
+	int object;
+
+	vain(f, 0, &dead);
+	object = logged(f, 1, &next);
+	s = write_to(object, 100);
+	logged(f, 1, &s);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->warnings, 0);
+	expect_model(f);
+	assert_int_equal(run(f), 0);
+	expect_model(f);
+}
+
+/* The same for one that would move something away. */
+static void test_never_renamed(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "n");
+	struct step dead;
+	int object = exists(f, &s);
+
+	dead = change(RECORD_RENAME, ROOT, "n", object);
+	dead.parent2 = ROOT;
+	strcpy(dead.name2, "m");
+	vain(f, 0, &dead);
+	s = change(RECORD_UNLINK, ROOT, "n", object);
+	logged(f, 1, &s);
+	s = birth(f, RECORD_CREATE, ROOT, "m");
+	logged(f, 1, &s);
+	confirm(f, 1);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->warnings, 0);
+	expect_model(f);
+}
+
+/*
+ * The last record of a session may have failed, and its CANCEL be lost with
+ * its node. What is followed by another was executed, and must work.
+ */
+static void test_under_way(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_MKDIR, ROOT, "d");
+	int directory = exists(f, &s);
+
+	s = birth(f, RECORD_CREATE, directory, "x");
+	exists(f, &s);
+	s = change(RECORD_RMDIR, ROOT, "d", directory);
+	vain(f, 0, &s);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->result.superseded, 1);
+	expect_model(f);
+
+	confirm(f, 0);
+	assert_int_equal(run(f), ENOTEMPTY);
+	assert_int_equal(f->result.failed, 1);
+	expect_model(f);
+}
+
+/* ---- identity ------------------------------------------------------------------------ */
+
+/* Created; the crash took the id, but a later record knows the handle. */
+static void test_id_by_handle(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "n");
+	struct mirror_handle handle;
+	struct mirror_id id;
+	int object;
+	int fd;
+
+	execute_names(&f->v, f->m, &s);
+	fd = openat(f->v.root_fd, "n", O_RDWR);
+	assert_int_equal(mirror_id_of_fd(fd, &id, &handle, NULL), 0);
+	object = logged(f, 0, &s);
+	f->v.handles[object] = handle;
+	s = write_to(object, 10);
+	logged(f, 0, &s);
+	assert_int_equal(run(f), 0);
+	expect_model(f);
+	/* It is the same file. */
+	assert_int_equal(mirror_id_of_fd(fd, &id, &handle, NULL), 0);
+	assert_memory_equal(&handle, &f->v.handles[object], sizeof(handle));
+	assert_int_equal(f->result.present, 1);
+	close(fd);
+}
+
+/* A handle leads to another object, which has another id: not touched. */
+static void test_handle_of_another(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "n");
+	int other = exists(f, &s);
+	int gone;
+
+	s = birth(f, RECORD_CREATE, ROOT, "m");
+	gone = exists(f, &s);
+	s = change(RECORD_UNLINK, ROOT, "m", gone);
+	exists(f, &s);
+	f->v.handles[gone] = f->v.handles[other];
+	s = write_to(gone, 10);
+	vain(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->result.superseded, 1);
+	expect_model(f);
+}
+
+/* Removed, but somebody holds it open: it is not there any more. */
+static void test_held_open(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "n");
+	int object = exists(f, &s);
+	int fd = openat(f->v.root_fd, "n", O_RDWR);
+
+	s = change(RECORD_UNLINK, ROOT, "n", object);
+	exists(f, &s);
+	s = write_to(object, 10);
+	vain(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->result.superseded, 1);
+	close(fd);
+}
+
+/* Nobody can tell where it is, or that it is gone: that must be said. */
+static void test_lost_object(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = write_to(5, 10);
+
+	f->m->objects[5].chosen = true;
+	mirror_id_choose(&f->m->objects[5].id);
+	vain(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), ESTALE);
+	assert_int_equal(f->result.failed, 1);
+}
+
+/* R4: clients must not forge ids, whatever a record says. */
+static void test_forged_id(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "n");
+	int object = exists(f, &s);
+	struct record r = {
+		.type = RECORD_SETXATTR, .name = MIRROR_ID_XATTR,
+		.object = f->m->objects[object].id,
+		.object_hint = f->v.handles[object],
+		.data = (const uint8_t *)"\1234567890123456", .data_length = 16
+	};
+
+	log_add(f->log, 0, &r);
+	r = (struct record){
+		.type = RECORD_REMOVEXATTR, .name = MIRROR_ID_XATTR,
+		.object = f->m->objects[object].id,
+		.object_hint = f->v.handles[object],
+	};
+	log_add(f->log, 0, &r);
+	confirm(f, 0);
+	assert_int_equal(run(f), EINVAL);
+	assert_int_equal(f->result.failed, 2);
+	expect_model(f);
+}
+
+/* ---- others at the volume ---------------------------------------------------------------- */
+
+/*
+ * A name is taken by what no record knows. Whatever the log says about that
+ * name, it is neither replaced nor removed.
+ */
+static void test_foreign(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "a");
+	int a = exists(f, &s);
+	int b;
+
+	s = birth(f, RECORD_CREATE, ROOT, "b");
+	b = exists(f, &s);
+	/* What replay finds: */
+	assert_int_equal(unlinkat(f->v.root_fd, "b", 0), 0);
+	put_foreign(f, "b", true, "theirs");
+	put_foreign(f, "c", false, "theirs, too");
+	put_foreign(f, "d", true, "");
+
+	/* The log: rename a over b, remove b, create c, and d. */
+	s = change(RECORD_RENAME, ROOT, "a", a);
+	s.parent2 = ROOT;
+	strcpy(s.name2, "b");
+	s.replaced = b;
+	logged(f, 0, &s);
+	s = change(RECORD_UNLINK, ROOT, "b", a);
+	logged(f, 0, &s);
+	s = birth(f, RECORD_CREATE, ROOT, "c");
+	logged(f, 0, &s);
+	s = birth(f, RECORD_MKDIR, ROOT, "d");
+	logged(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), 0);
+	assert_true(f->warnings >= 4);
+	assert_int_equal(f->result.superseded, 4);
+	expect_content(f, "a", "");
+	expect_content(f, "b", "theirs");
+	expect_content(f, "c", "theirs, too");
+	expect_content(f, "d", "");
+}
+
+/* Not even by a rename to a name that must be free. */
+static void test_foreign_in_the_way(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "a");
+	int a = exists(f, &s);
+
+	put_foreign(f, "b", true, "theirs");
+	s = change(RECORD_RENAME, ROOT, "a", a);
+	s.parent2 = ROOT;
+	strcpy(s.name2, "b");
+	logged(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->result.superseded, 1);
+	expect_content(f, "b", "theirs");
+	expect_content(f, "a", "");
+}
+
+/* ---- credentials (R7) ------------------------------------------------------------------- */
+
+static struct step user_step(struct step s, uint32_t user)
+{
+	s.user = user;
+	return s;
+}
+
+static void test_user_may_not(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_MKDIR, ROOT, "d");
+	int directory;
+	int file;
+
+	s.mode = 0755;
+	directory = exists(f, &s);
+	s = birth(f, RECORD_CREATE, directory, "x");
+	s.mode = 0600;
+	file = exists(f, &s);
+
+	s = user_step(birth(f, RECORD_CREATE, directory, "y"), 1001);
+	vain(f, 0, &s);
+	s = user_step(change(RECORD_UNLINK, directory, "x", file), 1001);
+	vain(f, 0, &s);
+	s = user_step(change(RECORD_CHMOD, NONE, "", file), 1001);
+	s.mode = 0777;
+	vain(f, 0, &s);
+	s = user_step(change(RECORD_CHOWN, NONE, "", file), 1001);
+	s.uid = s.gid = 1001;
+	vain(f, 0, &s);
+	confirm(f, 0);
+	/* The CHOWN speaks for the CHMOD, but nothing for the CHOWN. */
+	assert_int_equal(run(f), EACCES);
+	assert_int_equal(f->result.failed, 3);
+	f->m->objects[file].mode = 0777;
+	expect_model(f);
+}
+
+/* Owner and group are those of the user; afterwards we are who we were. */
+static void test_identity_restored(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "x");
+	gid_t groups[2] = { 55, 56 };
+	gid_t found[10];
+	struct stat st;
+
+	s.umask = 027;
+	s.user = 1001;
+	s.object = f->m->count;
+	logged(f, 0, &s);
+	assert_int_equal(setgroups(2, groups), 0);
+	umask(031);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(umask(0), 031);
+	assert_int_equal(geteuid(), 0);
+	assert_int_equal(getegid(), 0);
+	assert_int_equal(getgroups(10, found), 2);
+	assert_int_equal(found[1], 56);
+	assert_int_equal(setgroups(0, NULL), 0);
+	assert_int_equal(fstatat(f->v.root_fd, "x", &st, 0), 0);
+	assert_int_equal(st.st_uid, 1001);
+	assert_int_equal(st.st_gid, 1001);
+	assert_int_equal(st.st_mode & 07777, 0750);
+}
+
+/* To the kernel, -1 is "as before": root. */
+static void test_nobody_at_all(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = user_step(birth(f, RECORD_CREATE, ROOT, "x"),
+				  (uint32_t)-1);
+
+	vain(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), EINVAL);
+	expect_model(f);
+}
+
+/* A group of the user, not his first, lets him. */
+static void test_groups(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t groups[2] = { 77, 78 };
+	struct step s = birth(f, RECORD_MKDIR, ROOT, "d");
+	struct record r = {
+		.type = RECORD_CREATE, .name = "x", .mode = 0600,
+		.credentials = { .uid = 1001, .gid = 1001, .num_groups = 2,
+				 .groups = groups },
+	};
+	struct stat st;
+	int directory;
+
+	s.mode = 0770;
+	directory = exists(f, &s);
+	assert_int_equal(fchownat(f->v.root_fd, "d", 0, 78, 0), 0);
+	r.parent = f->m->objects[directory].id;
+	r.parent_hint = f->v.handles[directory];
+	mirror_id_choose(&r.object);
+	log_add(f->log, 0, &r);
+	confirm(f, 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(fstatat(f->v.root_fd, "d/x", &st, 0), 0);
+}
+
+/* What is made anew inherits what the first one did. */
+static void test_inherited_acl(void **state)
+{
+	/* user::rwx user:1001:rwx group::r-x mask::rwx other::--- */
+	static const uint8_t acl[] = {
+		2, 0, 0, 0,
+		1, 0, 7, 0, 255, 255, 255, 255,
+		2, 0, 7, 0, 0xe9, 3, 0, 0,
+		4, 0, 5, 0, 255, 255, 255, 255,
+		16, 0, 7, 0, 255, 255, 255, 255,
+		32, 0, 0, 0, 255, 255, 255, 255,
+	};
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_MKDIR, ROOT, "d");
+	struct record r = {
+		.type = RECORD_SETXATTR, .name = "system.posix_acl_default",
+		.object = s.new_id, .data = acl, .data_length = sizeof(acl)
+	};
+	uint8_t found[100];
+	char path[100];
+	int directory;
+
+	directory = logged(f, 0, &s);
+	log_add(f->log, 0, &r);
+	s = birth(f, RECORD_CREATE, directory, "x");
+	s.mode = 0666;
+	s.umask = 077;
+	logged(f, 0, &s);
+	assert_int_equal(run(f), 0);
+	snprintf(path, sizeof(path), "%s/d/x", f->directory);
+	assert_int_equal(getxattr(path, "system.posix_acl_access", found,
+				  sizeof(found)), sizeof(acl));
+	assert_int_equal(found[16], 0xe9);
+}
+
+/* ---- machine ------------------------------------------------------------------------------ */
+
+/* A full volume is an error, and when there is room replay goes on. */
+static void test_full_volume(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "x");
+	int object;
+
+	object = logged(f, 0, &s);
+	s = write_to(object, 3 * 1024 * 1024);
+	logged(f, 0, &s);
+	s = birth(f, RECORD_CREATE, ROOT, "y");
+	object = logged(f, 0, &s);
+	s = write_to(object, 3 * 1024 * 1024);
+	logged(f, 0, &s);
+	assert_int_equal(run(f), ENOSPC);
+	assert_int_equal(f->result.failed, 1);
+	assert_int_equal(mount("none", f->directory, "tmpfs", MS_REMOUNT,
+			       "size=8m,mode=777"), 0);
+	assert_int_equal(run(f), 0);
+	expect_model(f);
+}
+
+/* More objects than may be open. */
+static void test_few_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit before;
+	struct rlimit few;
+	struct step s;
+	int directory = ROOT;
+	int i;
+	int k;
+
+	for (i = 0; i < 50; i++) {
+		if (i % 15 == 0) {
+			char name[NAME_SIZE];
+
+			snprintf(name, sizeof(name), "d%d", i);
+			s = birth(f, RECORD_MKDIR, ROOT, name);
+			directory = logged(f, 0, &s);
+		} else {
+			char name[NAME_SIZE];
+
+			snprintf(name, sizeof(name), "f%d", i);
+			s = birth(f, RECORD_CREATE, directory, name);
+			logged(f, 0, &s);
+		}
+	}
+	for (k = 0; k < 3; k++) {
+		for (i = 1; i < f->m->count; i++) {
+			if (f->m->objects[i].type == 'f') {
+				s = write_to(i, (uint64_t)(10 + i + k));
+				s.fill = (uint8_t)(i + k);
+				logged(f, 0, &s);
+			}
+		}
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 36;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	expect_model(f);
+}
+
+/* More records than are kept in memory. */
+static void test_spill(void **state)
+{
+	struct fixture *f = *state;
+	struct replay *replay;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "x");
+	int object = logged(f, 0, &s);
+	size_t i;
+
+	for (i = 0; i < 40; i++) {
+		s = write_to(object, 20000);
+		s.offset = i * 10000;
+		s.fill = (uint8_t)i;
+		logged(f, (int)i & 1, &s);
+	}
+	assert_int_equal(replay_new(f, f->v.root_fd, &replay), 0);
+	replay->log->memory_limit = 100000;
+	for (i = 0; i < f->log->count; i++) {
+		assert_int_equal(replay_add(replay, &f->log->entries[i].session,
+					    f->log->entries[i].bytes,
+					    f->log->entries[i].length), 0);
+	}
+	assert_true(replay->log->spilled > 600000);
+	assert_int_equal(replay_run(replay, NULL, NULL, &f->result), 0);
+	expect_model(f);
+	/* And again, with the same records. */
+	assert_int_equal(replay_run(replay, NULL, NULL, &f->result), 0);
+	expect_model(f);
+}
+
+static void test_bad_records(void **state)
+{
+	struct fixture *f = *state;
+	struct record r = { .type = RECORD_UNLINK, .name = "x" };
+	uint8_t garbage[64] = { 99 };
+	struct replay *replay;
+
+	assert_int_equal(replay_new(f, f->v.root_fd, &replay), 0);
+	assert_int_equal(replay_add(replay, &f->log->sessions[0], garbage,
+				    sizeof(garbage)), EBADMSG);
+	/* Of no object. */
+	log_add(f->log, 0, &r);
+	assert_int_equal(run(f), EBADMSG);
+	/* Twice the same one. */
+	assert_int_equal(replay_add(replay, &f->log->sessions[0],
+				    f->log->entries[0].bytes,
+				    f->log->entries[0].length), 0);
+	assert_int_equal(replay_add(replay, &f->log->sessions[0],
+				    f->log->entries[0].bytes,
+				    f->log->entries[0].length), EBADMSG);
+}
+
+/* What would do something else the second time is refused. */
+static void test_not_repeatable(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "x");
+	int object = exists(f, &s);
+	struct record r = {
+		.type = RECORD_FALLOCATE, .mode = 8 /* COLLAPSE_RANGE */,
+		.length = 4096, .object = f->m->objects[object].id,
+		.object_hint = f->v.handles[object]
+	};
+
+	log_add(f->log, 0, &r);
+	confirm(f, 0);
+	assert_int_equal(run(f), EOPNOTSUPP);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_never_executed),
+		TEST(test_never_renamed),
+		TEST(test_under_way),
+		TEST(test_id_by_handle),
+		TEST(test_handle_of_another),
+		TEST(test_held_open),
+		TEST(test_lost_object),
+		TEST(test_forged_id),
+		TEST(test_foreign),
+		TEST(test_foreign_in_the_way),
+		TEST(test_user_may_not),
+		TEST(test_identity_restored),
+		TEST(test_nobody_at_all),
+		TEST(test_groups),
+		TEST(test_inherited_acl),
+		TEST(test_full_volume),
+		TEST(test_few_descriptors),
+		TEST(test_spill),
+		TEST(test_bad_records),
+		TEST(test_not_repeatable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
