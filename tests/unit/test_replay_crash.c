@@ -9,7 +9,7 @@
  * records redone; no syncfs() at the end; no times; most of what
  * test_replay.c sees.
  *
- * MIRROR_TEST_SECONDS=N   time for each file system (default 5)
+ * MIRROR_TEST_SECONDS=N   time for each file system (default 4)
  * MIRROR_TEST_SEED=N      the random numbers of an earlier run
  * MIRROR_TEST_VERBOSE=1   tell what replay says
  */
@@ -540,7 +540,7 @@ static void round_of(unsigned int number, struct totals *totals)
 static void crash_again_and_again(const char *type, const char *mkfs)
 {
 	const char *text = getenv("MIRROR_TEST_SECONDS");
-	const double end = now() + (text != NULL ? atof(text) : 5);
+	const double end = now() + (text != NULL ? atof(text) : 4);
 	struct totals totals = { .rounds = 0 };
 
 	print_message("seed %u\n", fixture.seed);
@@ -569,6 +569,36 @@ static void test_ext4(void **state)
 static void test_xfs(void **state)
 {
 	crash_again_and_again("xfs", "mkfs.xfs -q -f");
+}
+
+/* What would do something else the second time is refused. */
+static void test_not_repeatable(void **state)
+{
+	struct record r = {
+		.type = RECORD_FALLOCATE, .mode = FALLOC_FL_COLLAPSE_RANGE,
+		.length = 4096
+	};
+	struct log *log = log_new(fixture.mem_ctx);
+	struct stat st;
+	int root;
+	int fd;
+
+	make_file_system("ext4", "mkfs.ext4 -q -F");
+	root = open(fixture.mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(root, "x", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(fd, 8192), 0);
+	assert_int_equal(mirror_id_of_fd(fd, &r.object, &r.object_hint, NULL),
+			 0);
+	log_add(log, 0, &r);
+	/* Not the last one, so that its failure counts. */
+	r = (struct record){ .type = RECORD_CANCEL, .cancels = 1000 };
+	log_add(log, 0, &r);
+	assert_int_equal(replay_records(log, 0, root, NULL, NULL), EOPNOTSUPP);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 8192);
+	close(fd);
+	close(root);
+	remove_file_system();
 }
 
 /* ---- setup ------------------------------------------------------------------------- */
@@ -616,6 +646,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ext4),
 		cmocka_unit_test(test_xfs),
+		cmocka_unit_test(test_not_repeatable),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
