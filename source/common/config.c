@@ -270,7 +270,10 @@ static const char **split(TALLOC_CTX *mem_ctx, const char *text, size_t *count)
 	const char **list = talloc_zero_array(mem_ctx, const char *, 1);
 
 	*count = 0;
-	while (list != NULL && text != NULL) {
+	if (list == NULL) {
+		return NULL;
+	}
+	while (text != NULL) {
 		size_t length;
 
 		text += strspn(text, " \t,");
@@ -280,7 +283,7 @@ static const char **split(TALLOC_CTX *mem_ctx, const char *text, size_t *count)
 		}
 		list = talloc_realloc(mem_ctx, list, const char *, *count + 2);
 		if (list == NULL) {
-			break;
+			return NULL;
 		}
 		list[*count] = talloc_strndup(list, text, length);
 		list[++*count] = NULL;

@@ -50,7 +50,7 @@ struct control {
 	uint32_t num_clients;
 };
 
-/* ------------------------------------------------------------------ last lines */
+/* -------------------------------------------------------------- last lines */
 
 static struct {
 	struct {
@@ -92,7 +92,7 @@ static json_t *log_json(void)
 	return events;
 }
 
-/* --------------------------------------------------------------------- replies */
+/* ----------------------------------------------------------------- replies */
 
 static int client_destructor(struct control_client *client)
 {
@@ -132,7 +132,7 @@ static void reply(struct control_client *client, enum service_result code,
 				     text != NULL ? text : ""));
 }
 
-/* -------------------------------------------------------- takeover and release */
+/* ---------------------------------------------------- takeover and release */
 
 static json_t *timeline_json(const struct service_volume *volume)
 {
@@ -311,7 +311,7 @@ static void on_release(struct control_client *client, json_t *request)
 	look_at(client);
 }
 
-/* -------------------------------------------------------------- the other verbs */
+/* --------------------------------------------------------- the other verbs */
 
 static void on_status(struct control_client *client, json_t *request)
 {
@@ -384,7 +384,7 @@ static const struct {
 	{ "log", on_log },
 };
 
-/* ------------------------------------------------------------------ connections */
+/* ------------------------------------------------------------- connections */
 
 static void client_request(struct control_client *client)
 {
@@ -509,7 +509,7 @@ static int control_listen(struct control *control)
 	if (strlen(control->path) >= sizeof(address.sun_path)) {
 		return ENAMETOOLONG;
 	}
-	strcpy(address.sun_path, control->path);
+	memcpy(address.sun_path, control->path, strlen(control->path) + 1);
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
 			     SOCK_NONBLOCK, 0);
 	if (control->fd == -1) {

@@ -129,7 +129,7 @@ static uint64_t node_bit(uint32_t node)
 	return node < NODES_MAX ? UINT64_C(1) << node : 0;
 }
 
-/* ------------------------------------------------------------------ answers */
+/* ----------------------------------------------------------------- answers */
 
 static uint32_t pull_u32(const uint8_t *data, size_t at)
 {
@@ -246,7 +246,7 @@ static bool take_reply(struct ctdb_view *view, const uint8_t *packet,
 	return false;
 }
 
-/* -------------------------------------------------------------------- round */
+/* ------------------------------------------------------------------- round */
 
 static void round_end(struct ctdb_view *view)
 {
@@ -366,7 +366,7 @@ void ctdb_view_ask(struct ctdb_view *view)
 	if (view->fd != -1 || strlen(path) >= sizeof(address.sun_path)) {
 		return;
 	}
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	view->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 			  0);
 	if (view->fd == -1) {
@@ -429,7 +429,7 @@ void ctdb_view_hurry(struct ctdb_view *view)
 	}
 }
 
-/* ------------------------------------------------------------------ verdict */
+/* ----------------------------------------------------------------- verdict */
 
 bool ctdb_view_known(const struct ctdb_view *view)
 {

@@ -84,7 +84,7 @@ static bool parse_options(int argc, char **argv, struct options *options)
 	return optind == argc;
 }
 
-/* ------------------------------------------------------------------ the process */
+/* ------------------------------------------------------------- the process */
 
 static bool open_log(const char *path)
 {
@@ -170,8 +170,9 @@ static int pid_file_take(const char *directory, char **problem,
 {
 	char *path = talloc_asprintf(mem_ctx, "%s/" PID_FILE, directory);
 	char text[32];
+	/* Never closed: that would end the lock. */
+	static int fd;
 	int length;
-	int fd;
 
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd == -1) {
@@ -196,7 +197,7 @@ static int pid_file_take(const char *directory, char **problem,
 	return 0;
 }
 
-/* --------------------------------------------------------------------- signals */
+/* ----------------------------------------------------------------- signals */
 
 static void on_term(struct tevent_context *ev,
 		    struct tevent_signal *se,
@@ -227,7 +228,7 @@ static bool set_signals(struct mirrord *mirrord)
 				  NULL) != NULL;
 }
 
-/* ------------------------------------------------------------------------ start */
+/* ------------------------------------------------------------------- start */
 
 static struct mirrord *fail(struct mirrord *mirrord, enum event_id event,
 			    int error, const char *problem)

@@ -46,7 +46,8 @@ static void usage(FILE *out)
 	"usage: mirrorctl [-s SMB.CONF] COMMAND\n"
 	"  status [--json]          every volume: owner, mode, records held\n"
 	"  takeover SERVICE [--accept-loss] [--wait SECONDS]\n"
-	"                           make this node the owner: fence, mount, replay\n"
+	"                           make this node the owner: fence, mount, "
+	"replay\n"
 	"  release [SERVICE] [--wait SECONDS]\n"
 	"                           give it away: all stable, unmounted\n"
 	"  fenced PNN               that node is off, for certain\n"
@@ -58,7 +59,7 @@ static void usage(FILE *out)
 	"exit status: 0 done, 1 failed, 2 wrong usage, 3 not yet\n");
 }
 
-/* ----------------------------------------------------------------- configuration */
+/* ----------------------------------------------------------- configuration */
 
 static struct mirror_config *config(struct arguments *arguments)
 {
@@ -79,7 +80,7 @@ static struct mirror_config *config(struct arguments *arguments)
 	return arguments->config;
 }
 
-/* -------------------------------------------------------------------- the socket */
+/* -------------------------------------------------------------- the socket */
 
 static int try_connect(const char *path)
 {
@@ -89,7 +90,7 @@ static int try_connect(const char *path)
 	if (fd == -1 || strlen(path) >= sizeof(address.sun_path)) {
 		return -1;
 	}
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == -1) {
 		close(fd);
 		return -1;
@@ -180,7 +181,7 @@ static int finish(struct arguments *arguments, json_t *reply)
 	return code;
 }
 
-/* ------------------------------------------------------------------------ status */
+/* ------------------------------------------------------------------ status */
 
 static const char *bytes(int64_t value)
 {
@@ -288,7 +289,7 @@ static int do_status(struct arguments *arguments)
 	return EXIT_DONE;
 }
 
-/* ------------------------------------------------------------- takeover, release */
+/* ------------------------------------------------------- takeover, release */
 
 static void show_timeline(const json_t *reply)
 {
@@ -339,7 +340,7 @@ static int do_release(struct arguments *arguments)
 	return finish(arguments, ask(arguments, request));
 }
 
-/* --------------------------------------------------------------- the other verbs */
+/* --------------------------------------------------------- the other verbs */
 
 static json_t *word_number(const char *word)
 {
@@ -392,10 +393,11 @@ static int do_log(struct arguments *arguments)
 		const json_t *event = json_array_get(events, i);
 		double at = json_number_value(json_object_get(event, "time"));
 		time_t when = (time_t)at;
+		struct tm tm;
 		char text[32];
 
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S",
-			 localtime(&when));
+		localtime_r(&when, &tm);
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
 		printf("%s.%03d %s\n", text, (int)((at - (double)when) * 1000),
 		       string(event, "text"));
 	}

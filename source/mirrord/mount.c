@@ -20,7 +20,7 @@
 #define UMOUNT_MS 600000
 #define HOLDERS_MS 10000
 
-/* -------------------------------------------------------------- mount table */
+/* ------------------------------------------------------------- mount table */
 
 struct mount_line {
 	unsigned int major;
@@ -133,7 +133,7 @@ int mount_look(TALLOC_CTX *mem_ctx,
 	return 0;
 }
 
-/* ----------------------------------------------------------------- commands */
+/* ---------------------------------------------------------------- commands */
 
 struct tevent_req *mount_send(TALLOC_CTX *mem_ctx,
 			      struct tevent_context *ev,
@@ -181,7 +181,7 @@ int umount_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx, char **problem)
 	return mount_recv(req, mem_ctx, problem);
 }
 
-/* ------------------------------------------------------------------ holders */
+/* ----------------------------------------------------------------- holders */
 
 static bool is_on(const char *path, dev_t device)
 {

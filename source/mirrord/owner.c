@@ -28,7 +28,7 @@ uint64_t owner_now(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* -------------------------------------------------------------------- kicks */
+/* ------------------------------------------------------------------- kicks */
 
 /* smbds kick a futex, which no event loop can wait for. */
 struct owner_kick {
@@ -110,7 +110,7 @@ static int kick_start(struct owner *owner)
 	return 0;
 }
 
-/* ---------------------------------------------------------------- decisions */
+/* --------------------------------------------------------------- decisions */
 
 struct peer *owner_find_candidate(struct owner *owner)
 {
@@ -261,7 +261,7 @@ static void tick(struct tevent_context *ev,
 	owner_look(owner);
 }
 
-/* --------------------------------------------------------------------- life */
+/* -------------------------------------------------------------------- life */
 
 static int owner_destructor(struct owner *owner)
 {

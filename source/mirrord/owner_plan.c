@@ -66,7 +66,7 @@ static bool step_too_early(struct owner *owner)
 	return owner->request != NULL || owner_now() < owner->not_before;
 }
 
-/* ----------------------------------------------------------- asking partners */
+/* --------------------------------------------------------- asking partners */
 
 static bool ask(struct owner *owner, const struct message *request,
 		uint32_t timeout_ms, tevent_req_fn done)
@@ -174,7 +174,7 @@ static void step_begin_store(struct owner *owner)
 	ask(owner, &request, BEGIN_MS, begin_done);
 }
 
-/* --------------------------------------------------------------- freeze, sync */
+/* ------------------------------------------------------------ freeze, sync */
 
 static void sync_done(struct tevent_req *req)
 {
@@ -229,7 +229,7 @@ static void step_drain(struct owner *owner)
 	owner_plan_next(owner);
 }
 
-/* -------------------------------------------------------------------- labels */
+/* ------------------------------------------------------------------ labels */
 
 static void label_done(struct tevent_req *req)
 {
@@ -291,7 +291,7 @@ static void step_label_degraded(struct owner *owner)
 	write_label(owner);
 }
 
-/* -------------------------------------------------------------------- resume */
+/* ------------------------------------------------------------------ resume */
 
 static void tell_mirroring(struct owner *owner, bool new_store)
 {
@@ -399,7 +399,7 @@ static void step_resume(struct owner *owner)
 	ask_state(owner, resume_state_done);
 }
 
-/* ------------------------------------------------------------------- release */
+/* ----------------------------------------------------------------- release */
 
 static void step_stop(struct owner *owner)
 {
@@ -464,7 +464,7 @@ static void step_absent(struct owner *owner)
 	}
 }
 
-/* --------------------------------------------------------------------- plans */
+/* ------------------------------------------------------------------- plans */
 
 /*
  * The first sync is long and nobody waits for it, so that the second, during

@@ -22,7 +22,7 @@
 #define RETRY_MS 500
 #define ROLL_MAX 4096
 
-/* ------------------------------------------------- in the child: roll forward */
+/* ---------------------------------------------- in the child: roll forward */
 
 struct roll {
 	struct owner *owner;
@@ -95,7 +95,7 @@ static int roll_in_child(int out, void *private_data)
 	return ret;
 }
 
-/* ---------------------------------------------------------------- in mirrord */
+/* -------------------------------------------------------------- in mirrord */
 
 static void roll_done(struct tevent_req *req)
 {

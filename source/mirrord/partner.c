@@ -18,7 +18,7 @@
 #define HELLO_MS 5000
 #define BACKLOG 1024
 
-/* ------------------------------------------------------------------ volumes */
+/* ----------------------------------------------------------------- volumes */
 
 struct partner_volume *partner_volume_find(struct partner *partner,
 					   const char *name)
@@ -190,7 +190,7 @@ static int open_stores(struct partner *partner, char **problem)
 	return 0;
 }
 
-/* -------------------------------------------------------------------- links */
+/* ------------------------------------------------------------------- links */
 
 static void update_listening(struct partner *partner)
 {

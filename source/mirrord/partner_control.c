@@ -55,7 +55,7 @@ static void on_ping(struct partner_link *link,
 	link_io_send(link->io, &pong);
 }
 
-/* -------------------------------------------------------------------- BEGIN */
+/* ------------------------------------------------------------------- BEGIN */
 
 static void refuse_request(struct partner_link *link,
 			   const struct message *request,
@@ -216,7 +216,7 @@ static void on_begin(struct partner_link *link,
 	tevent_req_set_callback(volume->beginning, begin_done, b);
 }
 
-/* ------------------------------------------------------------- WIPE and END */
+/* ------------------------------------------------------------ WIPE and END */
 
 static bool has_generation(const struct partner_volume *volume,
 			   const struct message *request)
@@ -292,7 +292,7 @@ static void on_end(struct partner_link *link,
 	link_io_send(link->io, &ended);
 }
 
-/* -------------------------------------------------------------------- FETCH */
+/* ------------------------------------------------------------------- FETCH */
 
 /* Bytes that a child of ours may have queued before it waits for the peer. */
 #define FETCH_QUEUE (1024 * 1024)
@@ -445,7 +445,7 @@ static void on_fetch(struct partner_link *link,
 	tevent_req_set_callback(link->streaming, fetch_child_done, link);
 }
 
-/* ----------------------------------------------------------------- dispatch */
+/* ---------------------------------------------------------------- dispatch */
 
 static const struct {
 	bool needs_volume;

@@ -107,8 +107,8 @@ static void refuse_record(struct partner_link *link, int error)
 	switch (error) {
 	case ENOSPC:
 		event_log_once(EVENT_STORE_FULL, volume,
-			       "volume %s: a record did not fit into the mirror "
-			       "store", volume);
+			       "volume %s: a record did not fit into the "
+			       "mirror store", volume);
 		partner_refuse(link, volume, REFUSED_FULL,
 			       "the epoch has no room (R9)");
 		break;

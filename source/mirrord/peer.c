@@ -110,7 +110,7 @@ static void peer_lost(struct peer *peer)
 	}
 }
 
-/* -------------------------------------------------------------------- pings */
+/* ------------------------------------------------------------------- pings */
 
 static void ping_later(struct peer *peer);
 
@@ -152,7 +152,7 @@ static void ping_later(struct peer *peer)
 				       in_ms(PING_MS), ping_now, peer);
 }
 
-/* --------------------------------------------------------------------- link */
+/* -------------------------------------------------------------------- link */
 
 static void on_ready(struct link_io *io, void *private_data)
 {
@@ -326,7 +326,7 @@ static void peer_connect(struct peer *peer)
 	}
 }
 
-/* ----------------------------------------------------------------- requests */
+/* ---------------------------------------------------------------- requests */
 
 static void request_cleanup(struct tevent_req *req,
 			    enum tevent_req_state req_state)
@@ -411,7 +411,7 @@ int peer_request_recv(struct tevent_req *req,
 	return (int)error;
 }
 
-/* -------------------------------------------------------------------- peers */
+/* ------------------------------------------------------------------- peers */
 
 struct peer *peer_find(struct peers *peers, uint32_t node)
 {

@@ -14,7 +14,7 @@
 #define PATIENCE_MS 1500
 #define END_MS 2000
 
-/* ---------------------------------------------------------------- RELEASING */
+/* --------------------------------------------------------------- RELEASING */
 
 static void owner_is_done(const struct label *label, void *private_data)
 {
@@ -38,7 +38,7 @@ void release_start(struct service_volume *volume)
 	owner_release(volume->owner, owner_is_done, volume);
 }
 
-/* --------------------------------------------------------------- UNMOUNTING */
+/* -------------------------------------------------------------- UNMOUNTING */
 
 struct unmount {
 	struct service_volume *volume;
@@ -129,7 +129,7 @@ void release_unmount(struct service_volume *volume)
 	unmount_later(volume->unmount, 0);
 }
 
-/* -------------------------------------------------------------- and goodbye */
+/* ------------------------------------------------------------- and goodbye */
 
 static void end_answered(struct tevent_req *req)
 {

@@ -53,7 +53,7 @@ const char *service_state_name(enum service_state state)
 		"unknown";
 }
 
-/* ------------------------------------------------------------------ the table */
+/* --------------------------------------------------------------- the table */
 
 static void want_release(struct service_volume *volume)
 {
@@ -164,7 +164,7 @@ void service_problem(struct service_volume *volume,
 	}
 }
 
-/* ------------------------------------------------------------------ questions */
+/* --------------------------------------------------------------- questions */
 
 struct service_volume *service_volume_find(struct services *services,
 					   const char *name)
@@ -219,7 +219,7 @@ void services_watch(struct services *services, services_changed changed,
 	services->private_data = private_data;
 }
 
-/* ------------------------------------------------------------------- requests */
+/* ---------------------------------------------------------------- requests */
 
 void service_takeover(struct services *services,
 		      const struct config_service *service,
@@ -315,7 +315,7 @@ enum service_result service_released(TALLOC_CTX *mem_ctx,
 	return SERVICE_OK;
 }
 
-/* ----------------------------------------------------------------------- time */
+/* -------------------------------------------------------------------- time */
 
 /* ctdb moved the anchor, but no releaseip event came: a takeover that did not
  * get as far as the address has none. */
@@ -391,7 +391,7 @@ static void view_changed(void *private_data)
 	}
 }
 
-/* ----------------------------------------------------------------------- life */
+/* -------------------------------------------------------------------- life */
 
 int services_new(struct mirrord *mirrord, struct services **_services)
 {
@@ -433,7 +433,7 @@ static bool adopt_owner(struct service_volume *volume, struct state_page *page)
 {
 	struct mirrord *mirrord = volume->services->mirrord;
 	enum page_mode mode = state_page_mode(page);
-	struct label label;
+	struct label label = { .generation = 0 };
 	int root_fd;
 	int ret;
 

@@ -133,7 +133,7 @@ enum service_result service_released(TALLOC_CTX *mem_ctx,
 				     bool *under_way,
 				     char **problem);
 
-/* ---------------------------------------------------- for takeover, release */
+/* --------------------------------------------------- for takeover, release */
 
 enum service_event {
 	SERVICE_EVENT_TAKEOVER,

@@ -71,7 +71,7 @@ uint64_t takeover_time(struct service_volume *volume)
 	return ms != 0 ? ms : 1;
 }
 
-/* --------------------------------------------------------- who has the volume */
+/* ------------------------------------------------------ who has the volume */
 
 static void check_next(struct takeover *takeover);
 
@@ -246,7 +246,7 @@ void takeover_check(struct service_volume *volume)
 	}
 }
 
-/* ---------------------------------------------------------------------- mount */
+/* ------------------------------------------------------------------- mount */
 
 static void mounted(struct takeover *takeover)
 {

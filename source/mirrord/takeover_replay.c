@@ -38,7 +38,7 @@ static void fail(struct takeover *takeover, char *problem)
 	takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED, problem);
 }
 
-/* -------------------------------------------------------------- step 4: serve */
+/* ----------------------------------------------------------- step 4: serve */
 
 static void serve(struct takeover *takeover)
 {
@@ -81,7 +81,7 @@ static void serve(struct takeover *takeover)
 	service_event(volume, SERVICE_EVENT_OK);
 }
 
-/* ------------------------------------------------- step 3: label it complete */
+/* ----------------------------------------------- step 3: label it complete */
 
 static void end_answered(struct tevent_req *req)
 {
@@ -178,7 +178,7 @@ static void records_lost(struct takeover *takeover, const char *why)
 	label_complete(takeover);
 }
 
-/* ------------------------------------------------------------ step 2: replay */
+/* ---------------------------------------------------------- step 2: replay */
 
 struct replay_work {
 	struct takeover *takeover;
@@ -386,7 +386,7 @@ static void replay_own_store(struct takeover *takeover)
 	tevent_req_set_callback(takeover->request, claim_labelled, takeover);
 }
 
-/* ----------------------------------------------------- step 1: what is there? */
+/* -------------------------------------------------- step 1: what is there? */
 
 static bool own_store_matches(struct takeover *takeover)
 {
