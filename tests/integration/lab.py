@@ -66,11 +66,12 @@ class Lab:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, timeout=120).returncode == 0
 
-    def start(self, *command, output=subprocess.DEVNULL):
+    def start(self, *command, output=subprocess.DEVNULL,
+              stdin=subprocess.DEVNULL):
         """Start a command in the client and return the process."""
         return subprocess.Popen(
             (self.testbed, 'exec', 'client') + command, env=self.env,
-            stdin=subprocess.DEVNULL, stdout=output,
+            stdin=stdin, stdout=output,
             stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
     # ------------------------------------------------------------ life cycle
@@ -160,6 +161,25 @@ class Lab:
         return self.on('client', 'smbclient', CREDENTIALS, '-t', '30',
                        '//%s/%s' % (ADDRESS[service], share), '-c', commands,
                        check=check, timeout=timeout)
+
+
+class Session:
+    """A client with an open connection; commands are sent, not waited for."""
+
+    def __init__(self, lab, service='ALPHA'):
+        self.process = lab.start(
+            'smbclient', CREDENTIALS, '-t', '60',
+            '//%s/%s' % (ADDRESS[service], service.lower()),
+            stdin=subprocess.PIPE)
+
+    def send(self, command):
+        self.process.stdin.write(command + '\n')
+        self.process.stdin.flush()
+
+    def close(self):
+        """Returns when all commands are answered."""
+        self.process.stdin.close()
+        return self.process.wait(timeout=60)
 
 
 class Load:
