@@ -22,13 +22,13 @@ packages=(
 	# to build
 	build-essential dpkg-dev pkg-config python3 libtalloc-dev libtevent-dev
 	libtdb-dev samba-dev libgnutls28-dev libcmocka-dev libjansson-dev
-	libacl1-dev libpopt-dev
+	libacl1-dev libpopt-dev zlib1g-dev
 	# to run and to test
 	samba samba-vfs-modules smbclient samba-testsuite ctdb tdb-tools
 	libsmbclient-dev iproute2 iptables ethtool xfsprogs e2fsprogs attr acl
 	procps psmisc util-linux iputils-arping gnutls-bin
 	# make check-style
-	clang clang-tidy cppcheck shellcheck
+	clang libclang-rt-14-dev clang-tidy cppcheck shellcheck
 )
 
 headers_common=s3_param_proto_h,param_local.h,ntstatus_generated
