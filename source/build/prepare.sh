@@ -28,7 +28,7 @@ packages=(
 	libsmbclient-dev iproute2 iptables ethtool xfsprogs e2fsprogs attr acl
 	procps psmisc util-linux iputils-arping gnutls-bin
 	# make check-style
-	clang libclang-rt-14-dev clang-tidy cppcheck shellcheck
+	clang libclang-rt-dev clang-tidy cppcheck shellcheck
 )
 
 headers_common=s3_param_proto_h,param_local.h,ntstatus_generated

@@ -79,13 +79,16 @@ int replay_add(struct replay *replay,
 	       size_t length);
 
 /* Called now and then with the number of records done. */
-typedef void (*replay_progress)(uint64_t done, uint64_t total, void *private_data);
+typedef void (*replay_progress)(uint64_t done,
+				uint64_t total,
+				void *private_data);
 
 /*
  * Redo, in the calling thread, whose umask and credentials are its own
- * meanwhile (unshare(CLONE_FS)) and afterwards what they were. Returns 0 when every record is accounted for and none failed; EIO,
- * ENOSPC ... of the first failure otherwise: the volume must then not be
- * served, and replay can be tried again. Ends with syncfs().
+ * meanwhile (unshare(CLONE_FS)) and afterwards what they were. Returns 0 when
+ * every record is accounted for and none failed; EIO, ENOSPC ... of the first
+ * failure otherwise: the volume must then not be served, and replay can be
+ * tried again. Ends with syncfs().
  */
 int replay_run(struct replay *replay,
 	       replay_progress progress,

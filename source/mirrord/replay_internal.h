@@ -176,7 +176,7 @@ void object_keep_data(struct objects *objects, struct object *object, int fd);
 /* A name of it is gone; maybe it is gone as well. */
 void object_unlinked(struct objects *objects, struct object *object);
 
-/* ---- the log ------------------------------------------------------------ */
+/* ---- the log ----------------------------------------------------------- */
 
 struct entry {
 	uint32_t session;	/* index */
@@ -231,7 +231,7 @@ struct entry *record_log_find(struct record_log *log,
 			      uint64_t sequence);
 bool record_log_is_last(const struct record_log *log, uint64_t index);
 
-/* ---- credentials --------------------------------------------------------- */
+/* ---- credentials ------------------------------------------------------- */
 
 struct credentials;
 
@@ -248,7 +248,7 @@ void credentials_root(struct credentials *credentials);
 /* As before credentials_init(), groups and umask included. */
 void credentials_restore(struct credentials *credentials);
 
-/* ---- the run -------------------------------------------------------------- */
+/* ---- the run ----------------------------------------------------------- */
 
 struct replay {
 	int root_fd;

@@ -182,7 +182,7 @@ struct name *name_get(struct objects *objects,
 	return name;
 }
 
-/* ---- opening ------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------- */
 
 static int open_handle(struct objects *objects,
 		       const struct mirror_handle *handle,
@@ -259,7 +259,7 @@ int object_look_up(struct objects *objects, struct object *object)
 	return 0;
 }
 
-/* ---- the cache of open files -------------------------------------------- */
+/* ---- the cache of open files ------------------------------------------- */
 
 static void detach(struct objects *objects, struct object *object)
 {
@@ -318,7 +318,7 @@ static void keep(struct objects *objects,
 	}
 	attach(objects, object);
 	while (objects->open_files > objects->max_open_files &&
-	       objects->oldest != object) {
+	       objects->oldest != NULL && objects->oldest != object) {
 		close_files(objects, objects->oldest);
 	}
 }

@@ -35,7 +35,7 @@ struct act {
 	bool object_changes;	/* with the object or what it replaces */
 };
 
-/* ---- namespace ------------------------------------------------------------ */
+/* ---- namespace --------------------------------------------------------- */
 
 static int redo_create(struct act *act)
 {
@@ -100,7 +100,7 @@ static int redo_rename(struct act *act)
 			 flags) == -1 ? errno : 0;
 }
 
-/* ---- data ------------------------------------------------------------------ */
+/* ---- data -------------------------------------------------------------- */
 
 static int redo_write(struct act *act)
 {
@@ -145,7 +145,7 @@ static int redo_fallocate(struct act *act)
 			 (off_t)r->length) == -1 ? errno : 0;
 }
 
-/* ---- attributes ------------------------------------------------------------ */
+/* ---- attributes -------------------------------------------------------- */
 
 /* Nobody but replay itself gives ids to objects (R4). */
 static bool is_id(const struct record *record)
@@ -230,7 +230,7 @@ static int redo_times(struct act *act)
 	return set_times(act->fd, &r->atime, &r->mtime);
 }
 
-/* ---- the table -------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------- */
 
 enum handling {
 	HANDLE_NAMES,
@@ -260,7 +260,7 @@ static const struct {
 	[RECORD_TIMES] = { redo_times, HANDLE_ATTRIBUTE },
 };
 
-/* ---- as whom ------------------------------------------------------------------ */
+/* ---- as whom ----------------------------------------------------------- */
 
 static bool is_denial(int error)
 {
@@ -322,7 +322,7 @@ static int redo_as_user(struct act *act)
 	return ret;
 }
 
-/* ---- redoing a namespace record ------------------------------------------------ */
+/* ---- redoing a namespace record ---------------------------------------- */
 
 /*
  * The kernel has set the time of this directory to now; in the end it must be
@@ -412,7 +412,8 @@ static void look_for_changes(struct act *act,
 	int i;
 
 	for (i = 0; i < operation->num_touches; i++) {
-		const struct object *parent = operation->touches[i].name->parent;
+		const struct object *parent =
+			operation->touches[i].name->parent;
 
 		if (parent->last_permission > operation->index) {
 			act->parent_changes = true;
@@ -528,7 +529,7 @@ static enum outcome redo_names(struct act *act,
 	return OUTCOME_FAILED;
 }
 
-/* ---- redoing the others ---------------------------------------------------------- */
+/* ---- redoing the others ------------------------------------------------ */
 
 /* Is it right that it is not there? */
 static bool was_removed(const struct object *object)

@@ -61,7 +61,7 @@
 
 #include "replay_internal.h"
 
-/* ---- reading the log ----------------------------------------------------- */
+/* ---- reading the log --------------------------------------------------- */
 
 static bool is_birth(enum record_type type)
 {
@@ -385,7 +385,7 @@ static int read_log(struct replay *replay)
 	return 0;
 }
 
-/* ---- reading the volume --------------------------------------------------- */
+/* ---- reading the volume ------------------------------------------------ */
 
 static bool type_fits(enum record_type type, mode_t mode)
 {
@@ -567,7 +567,7 @@ static int read_volume(struct replay *replay)
 	return 0;
 }
 
-/* ---- the greatest cut ------------------------------------------------------ */
+/* ---- the greatest cut -------------------------------------------------- */
 
 struct cut {
 	struct operation *operations;	/* to be taken out */

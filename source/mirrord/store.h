@@ -38,7 +38,7 @@
 struct store;
 
 struct store_info {
-	struct mirror_id incarnation;	/* none: the store is empty and unused */
+	struct mirror_id incarnation;	/* none: not in use */
 	uint64_t generation;	/* of the volume when the store was begun */
 	uint64_t claim;		/* generation this node raised the volume to
 				   when it began to replay the store; 0: none */

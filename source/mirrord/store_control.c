@@ -142,13 +142,14 @@ int control_file_write(struct control_file *file,
 	sum = checksum(data.dptr, length);
 	memcpy(data.dptr + length, &sum, sizeof(sum));
 
-	if (tdb_transaction_start(file->tdb) != 0) {
-		ret = EIO;
-	} else if (tdb_store(file->tdb, control_key, data, TDB_REPLACE) != 0) {
-		tdb_transaction_cancel(file->tdb);
-		ret = EIO;
-	} else if (tdb_transaction_commit(file->tdb) != 0) {
-		ret = EIO;
+	ret = EIO;
+	if (tdb_transaction_start(file->tdb) == 0) {
+		if (tdb_store(file->tdb, control_key, data,
+			      TDB_REPLACE) != 0) {
+			tdb_transaction_cancel(file->tdb);
+		} else if (tdb_transaction_commit(file->tdb) == 0) {
+			ret = 0;
+		}
 	}
 	talloc_free(data.dptr);
 	return ret;

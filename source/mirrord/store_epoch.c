@@ -111,8 +111,10 @@ static int open_tdb(TALLOC_CTX *mem_ctx,
 	file->tdb = tdb_open(path, chains, EPOCH_TDB_FLAGS,
 			     open_flags | O_CLOEXEC, 0600);
 	if (file->tdb == NULL) {
-		ret = errno == ENOENT || errno == ENOSPC || errno == ENOMEM
-			? errno : EIO;
+		ret = errno;
+		if (ret != ENOENT && ret != ENOSPC && ret != ENOMEM) {
+			ret = EIO;
+		}
 		talloc_free(file);
 		return ret;
 	}

@@ -92,7 +92,7 @@ struct step {
 	struct record_time time, mtime;
 };
 
-/* ---- model ---------------------------------------------------------------- */
+/* ---- model ------------------------------------------------------------- */
 
 static inline struct model *model_new(TALLOC_CTX *mem_ctx, bool chosen_root)
 {
@@ -310,7 +310,7 @@ static inline bool m_is_below(const struct model *m, int a, int b)
 	return false;
 }
 
-/* ---- volume ---------------------------------------------------------------- */
+/* ---- volume ------------------------------------------------------------ */
 
 struct volume {
 	int root_fd;
@@ -503,7 +503,7 @@ static inline void execute(struct volume *v, struct model *m,
 	model_apply(m, s);
 }
 
-/* ---- records ----------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------- */
 
 struct log_entry {
 	struct mirror_id session;
@@ -671,7 +671,7 @@ static inline int replay_records(const struct log *log, size_t from,
 	return ret;
 }
 
-/* ---- comparing ----------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------- */
 
 static inline uint32_t sum_data(const uint8_t *data, size_t size)
 {

@@ -28,7 +28,7 @@
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define OTHER_KEY "100102030405060708090a0b0c0d0e0f"
 
-/* ---- a clock that can be put forward ------------------------------------ */
+/* ---- a clock that can be put forward ----------------------------------- */
 
 static time_t clock_ahead;
 
@@ -40,7 +40,7 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 	return ret;
 }
 
-/* ---- two ends ------------------------------------------------------------ */
+/* ---- two ends ---------------------------------------------------------- */
 
 struct pair {
 	TALLOC_CTX *mem_ctx;
@@ -164,7 +164,7 @@ static struct pair *ready_pair(bool encrypt)
 	return pair;
 }
 
-/* ---- frames -------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------ */
 
 /* Different in every place, so that nothing can be swapped unnoticed. */
 static void fill_payload(uint8_t *payload, size_t length, uint32_t seed)
@@ -481,7 +481,7 @@ static void test_local_address(void **state)
 	free_pair(pair);
 }
 
-/* ---- peers that are none (R6) -------------------------------------------- */
+/* ---- peers that are none (R6) ------------------------------------------ */
 
 static void test_wrong_key(void **state)
 {
@@ -678,7 +678,7 @@ static void test_slow_handshake(void **state)
 	free_pair(pair);
 }
 
-/* ---- somebody in between (R6) -------------------------------------------- */
+/* ---- somebody in between (R6) ------------------------------------------ */
 
 /* A TLS pair whose bytes go through our hands. */
 struct relay {
@@ -802,7 +802,7 @@ static void test_nothing_to_read(void **state)
 	end_relay(&relay);
 }
 
-/* ---- the key file -------------------------------------------------------- */
+/* ---- the key file ------------------------------------------------------ */
 
 static const struct {
 	const char *text;

@@ -32,7 +32,7 @@ struct fixture {
 static struct fixture fixture;
 static unsigned int seed = 1;	/* the same cases every time */
 
-/* ---- cases ------------------------------------------------------------------ */
+/* ---- cases ------------------------------------------------------------- */
 
 enum start {
 	START_EMPTY,
@@ -220,7 +220,7 @@ static void run_trial(const struct trial *t)
 	finish(&v);
 }
 
-/* ---- making up operations ----------------------------------------------------- */
+/* ---- making up operations ---------------------------------------------- */
 
 struct choices {
 	struct step list[MAX_CHOICES];
@@ -420,7 +420,7 @@ static struct model *imagine(TALLOC_CTX *mem_ctx, const struct trial *t)
 	return m;
 }
 
-/* ---- searching ------------------------------------------------------------------ */
+/* ---- searching --------------------------------------------------------- */
 
 static double now(void)
 {
@@ -552,7 +552,7 @@ static void test_random_logs(void **state)
 		      (unsigned long long)search.cases);
 }
 
-/* ---- other orders of execution ----------------------------------------------------- */
+/* ---- other orders of execution ----------------------------------------- */
 
 static bool removes(const struct step *s, int object)
 {
@@ -654,7 +654,7 @@ static void test_random_orders(void **state)
 		      (unsigned long long)moved);
 }
 
-/* ---- killed ------------------------------------------------------------------------ */
+/* ---- killed ------------------------------------------------------------ */
 
 /* Replay in a child that is killed when it enters its n-th system call. False
  * if it was finished before. */
@@ -723,7 +723,7 @@ static void test_killed_replay(void **state)
 	print_message("%llu kills\n", (unsigned long long)kills);
 }
 
-/* ---- setup -------------------------------------------------------------------------- */
+/* ---- setup ------------------------------------------------------------- */
 
 static int setup(void **state)
 {

@@ -168,7 +168,7 @@ static void expect_content(struct fixture *f, const char *name,
 	assert_string_equal(found, content);
 }
 
-/* ---- processes that died --------------------------------------------------------- */
+/* ---- processes that died ----------------------------------------------- */
 
 /*
  * Sent, not executed, and its process gone: the name was free for the next
@@ -239,7 +239,7 @@ static void test_under_way(void **state)
 	expect_model(f);
 }
 
-/* ---- identity ------------------------------------------------------------------------ */
+/* ---- identity ---------------------------------------------------------- */
 
 /* Created; the crash took the id, but a later record knows the handle. */
 static void test_id_by_handle(void **state)
@@ -347,7 +347,7 @@ static void test_forged_id(void **state)
 	expect_model(f);
 }
 
-/* ---- others at the volume ---------------------------------------------------------------- */
+/* ---- others at the volume ---------------------------------------------- */
 
 /*
  * A name is taken by what no record knows. Whatever the log says about that
@@ -409,7 +409,7 @@ static void test_foreign_in_the_way(void **state)
 	expect_content(f, "a", "");
 }
 
-/* ---- credentials (R7) ------------------------------------------------------------------- */
+/* ---- credentials (R7) -------------------------------------------------- */
 
 static struct step user_step(struct step s, uint32_t user)
 {
@@ -561,7 +561,7 @@ static void test_inherited_acl(void **state)
 	assert_int_equal(found[16], 0xe9);
 }
 
-/* ---- machine ------------------------------------------------------------------------------ */
+/* ---- machine ----------------------------------------------------------- */
 
 /* A full volume is an error, and when there is room replay goes on. */
 static void test_full_volume(void **state)

@@ -57,7 +57,7 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* ---- the file system ----------------------------------------------------------- */
+/* ---- the file system --------------------------------------------------- */
 
 static void shell(const char *format, ...)
 {
@@ -120,7 +120,7 @@ static void crash(struct volume *v, unsigned int round)
 	v->root_fd = open_root(round);
 }
 
-/* ---- making up operations --------------------------------------------------------- */
+/* ---- making up operations ---------------------------------------------- */
 
 static bool may(const struct m_object *o, uint32_t user, uint32_t bits)
 {
@@ -355,7 +355,7 @@ static void make_step(const struct model *m, struct step *s)
 	} while (!ok);
 }
 
-/* ---- a round ----------------------------------------------------------------------- */
+/* ---- a round ----------------------------------------------------------- */
 
 struct totals {
 	uint64_t rounds;
@@ -601,7 +601,7 @@ static void test_not_repeatable(void **state)
 	remove_file_system();
 }
 
-/* ---- setup ------------------------------------------------------------------------- */
+/* ---- setup ------------------------------------------------------------- */
 
 static int setup(void **state)
 {

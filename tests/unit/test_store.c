@@ -46,7 +46,7 @@ static unsigned int below(unsigned int limit)
 	return (unsigned int)rand_r(&seed) % limit;
 }
 
-/* ---- help --------------------------------------------------------------------- */
+/* ---- help -------------------------------------------------------------- */
 
 static uint8_t *make_record(uint64_t sequence, uint64_t epoch, size_t data,
 			    size_t *length)
@@ -203,7 +203,7 @@ static int teardown(void **state)
 	return ret;
 }
 
-/* ---- records in, records out -------------------------------------------------------- */
+/* ---- records in, records out ------------------------------------------- */
 
 static void test_add_and_visit(void **state)
 {
@@ -307,7 +307,7 @@ static void test_refused(void **state)
 	assert_int_equal(store_claim(f->store, 1), ESTALE);
 }
 
-/* ---- epochs ---------------------------------------------------------------------------- */
+/* ---- epochs ------------------------------------------------------------ */
 
 static void test_wipe(void **state)
 {
@@ -416,7 +416,7 @@ static void test_large_records(void **state)
 	assert_int_equal(visit(f).count, 3);
 }
 
-/* ---- life of a store ---------------------------------------------------------------------- */
+/* ---- life of a store --------------------------------------------------- */
 
 static void test_begin_claim_end(void **state)
 {
@@ -505,7 +505,7 @@ static void test_no_room(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* ---- killed ---------------------------------------------------------------------------------- */
+/* ---- killed ------------------------------------------------------------ */
 
 /* What the writer was told, in memory that survives it. */
 struct told {
@@ -593,7 +593,8 @@ static void check_after_kill(struct fixture *f, struct told *told)
  * The writer is killed at any moment and everything that it was told is
  * there, again and again with the same store.
  *
- * Tried, and seen by this test: write_held() before the record is stored, or never;
+ * Tried, and seen by this test: write_held() before the record is stored, or
+ * never;
  * wiping without "wiping" in control.tdb; no sessions in control.tdb.
  */
 static void test_killed_writer(void **state)
@@ -683,7 +684,7 @@ static void test_killed_begin(void **state)
 	print_message("%d of 40 in the middle\n", unused);
 }
 
-/* ---- damaged ------------------------------------------------------------------------------- */
+/* ---- damaged ----------------------------------------------------------- */
 
 static void fill(struct fixture *f)
 {
