@@ -162,6 +162,12 @@ static void look_mirrored(struct owner *owner)
 		state_page_set_mode(owner->page, PAGE_WAITING,
 				    owner->label.generation, NULL);
 		owner_look(owner);
+	} else if (peer_is_up(peer) &&
+		   peer_times_up(peer) != owner->times_up) {
+		/* It was away for a moment: has it still our store? Clients
+		 * that are idle would not find out. */
+		owner->candidate = owner->label.partner;
+		owner_plan_start(owner, &owner_plan_check);
 	}
 }
 

@@ -312,6 +312,14 @@ static void tell_mirroring(struct owner *owner, bool new_store)
 	owner->lost_logged = false;
 }
 
+static uint64_t link_times_up(struct owner *owner)
+{
+	struct peer *peer = peer_find(owner->mirrord->peers,
+				      owner->label.partner);
+
+	return peer != NULL ? peer_times_up(peer) : 0;
+}
+
 static void set_mirrored(struct owner *owner)
 {
 	struct page_partner partner = {
@@ -322,6 +330,7 @@ static void set_mirrored(struct owner *owner)
 		.generation = owner->label.store_generation,
 	};
 
+	owner->times_up = link_times_up(owner);
 	state_page_set_mode(owner->page, PAGE_MIRRORED,
 			    owner->label.generation, &partner);
 }
@@ -379,6 +388,11 @@ static void resume_state_done(struct tevent_req *req)
 		mirror_id_equal(&reply->incarnation,
 				&owner->label.incarnation);
 	talloc_free(reply);
+	if (same && owner->plan == &owner_plan_check) {
+		owner->times_up = link_times_up(owner);
+		owner_plan_next(owner);
+		return;
+	}
 	if (same) {
 		/* R5: smbds send again what was not acknowledged. */
 		set_mirrored(owner);
@@ -392,6 +406,11 @@ static void resume_state_done(struct tevent_req *req)
 		  "store", owner->volume->name, owner->label.partner);
 	/* R5: first all has to be stable; then a new store can begin. */
 	owner_plan_start(owner, &owner_plan_degrade);
+}
+
+static void step_check(struct owner *owner)
+{
+	ask_state(owner, resume_state_done);
 }
 
 static void step_resume(struct owner *owner)
@@ -475,6 +494,7 @@ static const owner_step begin_steps[] = {
 	step_may_begin, step_begin_store, step_sync, step_hold, step_drain,
 	step_sync, step_label_mirrored, step_mirror_new, NULL
 };
+static const owner_step check_steps[] = { step_check, NULL };
 static const owner_step resume_steps[] = { step_resume, NULL };
 static const owner_step degrade_steps[] = {
 	step_hold, step_drain, step_sync, step_label_degraded, step_degraded,
@@ -487,6 +507,7 @@ static const owner_step release_steps[] = {
 
 const struct owner_plan owner_plan_begin = { "beginning to mirror",
 	begin_steps };
+const struct owner_plan owner_plan_check = { "checking", check_steps };
 const struct owner_plan owner_plan_resume = { "resuming", resume_steps };
 const struct owner_plan owner_plan_degrade = { "going on alone",
 	degrade_steps };

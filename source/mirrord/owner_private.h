@@ -47,6 +47,8 @@ struct owner {
 	struct label next;	/* the label that the plan will write */
 	uint64_t granted;	/* epoch capacity at the partner */
 
+	uint64_t times_up;	/* of the partner's link, when it last said
+				   that it has our store */
 	uint64_t waiting_since;
 	bool lost_logged;
 
@@ -77,6 +79,7 @@ void owner_plan_next(struct owner *owner);
 void owner_plan_fail(struct owner *owner, uint32_t retry_ms, char *problem);
 
 extern const struct owner_plan owner_plan_begin;
+extern const struct owner_plan owner_plan_check;
 extern const struct owner_plan owner_plan_resume;
 extern const struct owner_plan owner_plan_degrade;
 extern const struct owner_plan owner_plan_release;
