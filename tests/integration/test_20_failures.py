@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What dies, and what becomes of the clients' operations."""
 
+import errno
 import os
 import time
 
@@ -45,6 +46,22 @@ def no_errors(running):
     for load in running:
         result = load.verify()
         assert result['in_doubt'] == 0, result
+
+
+# What a client sees when its connection is closed: it comes back and asks
+# again. Anything else was an answer of a server.
+CLOSED = {errno.EPIPE, errno.ENETRESET, errno.ECONNABORTED, errno.ECONNRESET}
+
+
+def no_answer_was_an_error(running):
+    """Lines `D NUMBER TIME ERRNO' of the journals are operations in doubt."""
+    for load in running:
+        for path in load.journals():
+            with open(path) as journal:
+                doubts = [line.split() for line in journal
+                          if line.startswith('D ')]
+            for doubt in doubts:
+                assert int(doubt[3]) in CLOSED, (path, doubt)
 
 
 def kill_mirrord(lab, node):
@@ -155,7 +172,8 @@ def test_both_come_home(lab):
                  lambda: lab.owner('ALPHA') == 'n' + target)
         go_on(lab, running)
         lab.wait_mirrored()
-    finish(running)
+    finish(running, max_pause=5)
+    no_answer_was_an_error(running)
 
 
 def test_partner_power_cut(lab):
