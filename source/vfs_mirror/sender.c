@@ -276,8 +276,12 @@ int sender_send(struct mirror_volume *volume,
 	operation->acknowledged = false;
 	/* The list stays in the order in which the records are sent. */
 	DLIST_DEMOTE(volume->in_flight, operation);
-	state_page_sequence(volume->page, &operation->hold,
-			    operation->record.sequence);
+	/* Should this process die before a cancellation arrives, the record
+	 * that it cancels has to be settled, not the cancellation. */
+	if (operation->record.type != RECORD_CANCEL) {
+		state_page_sequence(volume->page, &operation->hold,
+				    operation->record.sequence);
+	}
 	if (volume->state != SENDER_READY) {
 		return ENOTCONN;
 	}
