@@ -36,11 +36,7 @@ def test_files_come_back_as_written(lab):
 
 
 def test_every_change_is_recorded_once(lab):
-    """Leaves only: a create, a write and a delete are so many records.
-
-    Fails if a composite call is hooked in addition (for example
-    fset_dos_attributes), or a leaf is not.
-    """
+    """Leaves only: a create, a write and a delete are so many records."""
     path = os.path.join(lab.folder, 'shared/small')
     with open(path, 'wb') as data:
         data.write(b'x' * 100)
@@ -86,7 +82,10 @@ REFUSED = (
 
 
 def test_wrong_shares_are_refused(lab):
-    """What cannot be protected is not served, and the log says what to do."""
+    """What cannot be protected is not served, and the log says what to do.
+
+    Seen to fail with check_modules() that ignores what follows mirror.
+    """
     lab.on('n0', 'mkdir', '-p', '/srv/elsewhere')
     for option, value, message in REFUSED:
         lab.on('n0', 'net', 'conf', 'delshare', 'wrong', check=False)
@@ -176,7 +175,10 @@ def test_server_side_copy(lab):
 
 
 def test_nothing_to_do_costs_nothing(lab):
-    """Setting times that are there already sends no record."""
+    """Setting times that are there already sends no record.
+
+    Seen to fail with mirror_fntimes() that does not compare them.
+    """
     path = os.path.join(lab.folder, 'shared/small')
     with open(path, 'wb') as data:
         data.write(b'x')

@@ -219,7 +219,10 @@ def test_partner_power_cut(lab):
 
 def test_degraded_is_on_disk(lab):
     """R11, R14: what was acknowledged without a partner survives a power cut
-    of the last node, and an old store is not replayed over it."""
+    of the last node, and an old store is not replayed over it.
+
+    Seen to fail with step_degraded() that does not harden.
+    """
     lab.tb('crash', 'n1')
     lab.wait('degraded', lambda: lab.mode('n0', 'alpha') == 'degraded')
     running = [Load(lab, 'degraded', 'ALPHA', clients=2)]
