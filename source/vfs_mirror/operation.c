@@ -140,7 +140,8 @@ static bool step_degraded(struct mirror_operation *operation)
 {
 	struct mirror_volume *volume = operation->volume;
 	uint64_t regime = state_page_regime(volume->page);
-	int error = 0;
+	/* A deferred one may have been applied, and have failed, before. */
+	int error = operation->error;
 
 	if (state_page_apply(volume->page, &operation->hold, PAGE_DEGRADED,
 			     regime) != 0) {
