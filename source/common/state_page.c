@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include "state_page.h"
 
-#define PAGE_MAGIC UINT64_C(0x6d6972726f723032)
+#define PAGE_MAGIC UINT64_C(0x6d6972726f723033)
 #define PAGE_BUCKETS 512
 #define PAGE_BUCKET_LOCKS 64
 
@@ -66,6 +66,7 @@ struct page_shared {
 	_Atomic uint64_t regime;
 	_Atomic uint64_t generation;
 	_Atomic uint64_t device;
+	_Atomic uint64_t lock_space;
 	struct page_partner partner;
 
 	_Atomic uint64_t epoch;
@@ -285,6 +286,11 @@ uint64_t state_page_generation(const struct state_page *page)
 uint64_t state_page_device(const struct state_page *page)
 {
 	return atomic_load(&page->shared->device);
+}
+
+uint64_t state_page_lock_space(const struct state_page *page)
+{
+	return atomic_load(&page->shared->lock_space);
 }
 
 uint64_t state_page_epoch(const struct state_page *page)
@@ -674,6 +680,11 @@ void state_page_report_partner(struct state_page *page, uint64_t regime)
 void state_page_set_device(struct state_page *page, uint64_t device)
 {
 	atomic_store(&page->shared->device, device);
+}
+
+void state_page_set_lock_space(struct state_page *page, uint64_t lock_space)
+{
+	atomic_store(&page->shared->lock_space, lock_space);
 }
 
 void state_page_set_mode(struct state_page *page,

@@ -89,6 +89,8 @@ int state_page_open(TALLOC_CTX *mem_ctx,
 enum page_mode state_page_mode(const struct state_page *page);
 uint64_t state_page_generation(const struct state_page *page);
 uint64_t state_page_device(const struct state_page *page);
+/* See label.h. */
+uint64_t state_page_lock_space(const struct state_page *page);
 uint64_t state_page_epoch(const struct state_page *page);
 /* Grows with every change of mode or partner. */
 uint64_t state_page_regime(const struct state_page *page);
@@ -210,6 +212,7 @@ void state_page_kick(struct state_page *page);
 /* --------------------------------------------------- for mirrord, the owner */
 
 void state_page_set_device(struct state_page *page, uint64_t device);
+void state_page_set_lock_space(struct state_page *page, uint64_t lock_space);
 /* Changes mode and raises the regime. partner may be NULL unless MIRRORED. */
 void state_page_set_mode(struct state_page *page,
 			 enum page_mode mode,

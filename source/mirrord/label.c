@@ -22,6 +22,7 @@
 #define AT_PARTNER 24
 #define AT_STORE_GENERATION 28
 #define AT_INCARNATION 36
+#define AT_LOCK_SPACE 52
 #define AT_CRC 60
 
 static void push_u32(uint8_t *buf, size_t at, uint32_t value)
@@ -55,6 +56,18 @@ static uint32_t checksum(const uint8_t *buf)
 	return (uint32_t)crc32(crc32(0, NULL, 0), buf, AT_CRC);
 }
 
+struct label label_next(const struct label *label,
+			uint32_t owner,
+			enum label_protection protection)
+{
+	return (struct label){
+		.generation = label->generation + 1,
+		.owner = owner,
+		.protection = protection,
+		.lock_space = label->lock_space,
+	};
+}
+
 void label_push(const struct label *label, uint8_t buf[LABEL_SIZE])
 {
 	memset(buf, 0, LABEL_SIZE);
@@ -67,6 +80,7 @@ void label_push(const struct label *label, uint8_t buf[LABEL_SIZE])
 	push_u64(buf, AT_STORE_GENERATION, label->store_generation);
 	memcpy(buf + AT_INCARNATION, label->incarnation.bytes,
 	       MIRROR_ID_SIZE);
+	push_u64(buf, AT_LOCK_SPACE, label->lock_space);
 	push_u32(buf, AT_CRC, checksum(buf));
 }
 
@@ -94,6 +108,7 @@ int label_pull(const uint8_t *buf, size_t length, struct label *label)
 		.protection = (enum label_protection)protection,
 		.partner = pull_u32(buf, AT_PARTNER),
 		.store_generation = pull_u64(buf, AT_STORE_GENERATION),
+		.lock_space = pull_u64(buf, AT_LOCK_SPACE),
 	};
 	memcpy(label->incarnation.bytes, buf + AT_INCARNATION,
 	       MIRROR_ID_SIZE);

@@ -66,6 +66,12 @@ static bool step_too_early(struct owner *owner)
 	return owner->request != NULL || owner_now() < owner->not_before;
 }
 
+static void next_label(struct owner *owner, enum label_protection protection)
+{
+	owner->next = label_next(&owner->label, owner->mirrord->nodes->own,
+				 protection);
+}
+
 /* --------------------------------------------------------- asking partners */
 
 static bool ask(struct owner *owner, const struct message *request,
@@ -146,14 +152,10 @@ static void begin_done(struct tevent_req *req)
 		owner_plan_fail(owner, AGAIN_MS, NULL);
 	} else {
 		owner->granted = reply->bytes;
-		owner->next = (struct label){
-			.generation = owner->label.generation + 1,
-			.owner = owner->mirrord->nodes->own,
-			.protection = LABEL_MIRRORED,
-			.partner = owner->candidate,
-			.store_generation = owner->label.generation + 1,
-			.incarnation = reply->incarnation,
-		};
+		next_label(owner, LABEL_MIRRORED);
+		owner->next.partner = owner->candidate;
+		owner->next.store_generation = owner->next.generation;
+		owner->next.incarnation = reply->incarnation;
 		talloc_free(reply);
 		owner_plan_next(owner);
 		return;
@@ -283,11 +285,7 @@ static void step_label_degraded(struct owner *owner)
 		owner_plan_next(owner);
 		return;
 	}
-	owner->next = (struct label){
-		.generation = owner->label.generation + 1,
-		.owner = owner->mirrord->nodes->own,
-		.protection = LABEL_DEGRADED,
-	};
+	next_label(owner, LABEL_DEGRADED);
 	write_label(owner);
 }
 
@@ -451,11 +449,7 @@ static void step_label_clean(struct owner *owner)
 		owner_plan_next(owner);
 		return;
 	}
-	owner->next = (struct label){
-		.generation = owner->label.generation + 1,
-		.owner = owner->mirrord->nodes->own,
-		.protection = LABEL_CLEAN,
-	};
+	next_label(owner, LABEL_CLEAN);
 	write_label(owner);
 }
 

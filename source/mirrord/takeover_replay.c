@@ -55,6 +55,7 @@ static void serve(struct takeover *takeover)
 	}
 	if (ret == 0) {
 		state_page_set_device(page, st.st_dev);
+		state_page_set_lock_space(page, takeover->next.lock_space);
 		ret = owner_new(volume, mirrord, volume->config, page,
 				takeover->root_fd, &takeover->next,
 				&volume->owner);
@@ -154,11 +155,12 @@ static void complete_labelled(struct tevent_req *req)
 
 static void label_complete(struct takeover *takeover)
 {
-	takeover->next = (struct label){
-		.generation = takeover->next.generation + 1,
-		.owner = takeover->mirrord->nodes->own,
-		.protection = LABEL_DEGRADED,
-	};
+	takeover->next = label_next(&takeover->next,
+				    takeover->mirrord->nodes->own,
+				    LABEL_DEGRADED);
+	if (takeover->label.protection != LABEL_CLEAN) {
+		takeover->next.lock_space = takeover->next.generation;
+	}
 	takeover->request = label_write_send(takeover, takeover->mirrord->ev,
 					     takeover->root_fd,
 					     &takeover->next);
@@ -492,7 +494,7 @@ void takeover_replay(struct service_volume *volume)
 			ret == EBADMSG ? "it is damaged" : strerror(ret)));
 		return;
 	}
-	takeover->next.generation = takeover->label.generation;
+	takeover->next = takeover->label;
 	switch (takeover->label.protection) {
 	case LABEL_MIRRORED:
 	case LABEL_REPLAYING:

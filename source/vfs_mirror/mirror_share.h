@@ -17,6 +17,7 @@ struct mirror_share {
 	struct mirror_volume *volume;
 	enum config_flush flush;
 	uint64_t device;	/* the same on every node */
+	uint64_t lock_space;	/* see label.h */
 };
 
 /* The share of a handle. */

@@ -161,6 +161,7 @@ static int mirror_connect(struct vfs_handle_struct *handle,
 		TALLOC_FREE(share);
 		return refuse(handle, problem);
 	}
+	share->lock_space = state_page_lock_space(share->volume->page);
 	share->volume->write_back = config->degraded == CONFIG_WRITE_BACK;
 	why = check_mounted(share->volume, path);
 	if (why != NULL) {
@@ -236,6 +237,8 @@ static struct file_id mirror_file_id_create(struct vfs_handle_struct *handle,
 	struct file_id id = SMB_VFS_NEXT_FILE_ID_CREATE(handle, sbuf);
 
 	id.devid = mirror_share(handle)->device;
+	/* Opens and locks of a node that died are none of ours. */
+	id.extid = mirror_share(handle)->lock_space;
 	return id;
 }
 

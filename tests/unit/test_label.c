@@ -26,6 +26,7 @@ static struct label example(void)
 		.protection = LABEL_MIRRORED,
 		.partner = 4,
 		.store_generation = UINT64_C(0x99aabbccddeeff00),
+		.lock_space = UINT64_C(0x0102030405060708),
 	};
 
 	memset(label.incarnation.bytes, 0x5a, MIRROR_ID_SIZE);
@@ -39,6 +40,7 @@ static void assert_labels_equal(const struct label *a, const struct label *b)
 	assert_int_equal(a->protection, b->protection);
 	assert_int_equal(a->partner, b->partner);
 	assert_true(a->store_generation == b->store_generation);
+	assert_true(a->lock_space == b->lock_space);
 	assert_memory_equal(&a->incarnation, &b->incarnation,
 			    sizeof(a->incarnation));
 }
