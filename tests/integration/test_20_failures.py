@@ -100,6 +100,12 @@ def stopped_partner(lab, signal):
     lab.on('n1', 'pkill', '-' + signal, '-x', 'mirrord')
 
 
+def stop_epochs(lab):
+    """From here on no epoch is closed: what n0's clients do is in the
+    partner's store and, for some seconds, not on the disk."""
+    lab.on('n0', 'pkill', '-STOP', '-x', 'mirrord')
+
+
 def there(lab, name):
     return lab.ok('n0', 'test', '-d', '/srv/alpha/share/' + name)
 
@@ -171,8 +177,7 @@ def test_failed_operation_is_cancelled(lab):
     """
     lab.smbclient('mkdir immutable')
     lab.on('n0', 'chattr', '+i', '/srv/alpha/share/immutable')
-    # No epoch is closed from here on: the records stay in the store.
-    lab.on('n0', 'pkill', '-STOP', '-x', 'mirrord')
+    stop_epochs(lab)
     out = lab.smbclient('mkdir immutable/never; mkdir after', check=False)
     assert 'NT_STATUS_ACCESS_DENIED' in out, out
     lab.tb('crash', 'n0')
@@ -280,6 +285,54 @@ def test_degraded_is_on_disk(lab):
     finish(running)
 
 
+def test_old_store_is_discarded(lab):
+    """R11: a store that is older than its volume is not replayed: the partner
+    was away, the owner went on without it, and died."""
+    data = os.path.join(lab.folder, 'shared/data')
+
+    def put(text):
+        with open(data, 'w') as out:
+            out.write(text)
+        lab.smbclient('put %s file' % data)
+
+    stop_epochs(lab)
+    put('old')
+    lab.on('n1', 'mv', '/usr/sbin/mirrord', '/usr/sbin/mirrord.away')
+    kill_mirrord(lab, 'n1')
+    lab.on('n0', 'pkill', '-CONT', '-x', 'mirrord')
+    lab.wait('degraded', lambda: lab.mode('n0', 'alpha') == 'degraded')
+    put('new')
+    lab.tb('crash', 'n0')
+    lab.on('n1', 'mv', '/usr/sbin/mirrord.away', '/usr/sbin/mirrord')
+    lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
+    lab.smbclient('get file %s; rm file' % data)
+    with open(data) as got:
+        assert got.read() == 'new'
+    # It had something to be replayed.
+    assert 'gone on without' in lab.on('n1', 'mirrorctl', 'log')
+
+
+def test_flush_is_on_disk(lab):
+    """R14: what a client flushed survives the loss of both nodes at once."""
+    data = os.path.join(lab.folder, 'shared/data')
+    with open(data, 'wb') as out:
+        out.write(os.urandom(1 << 20))
+    lab.on('n0', 'net', 'conf', 'setparm', 'alpha', 'sync always', 'yes')
+    lab.on('n0', 'smbcontrol', 'smbd', 'reload-config')
+    stop_epochs(lab)
+    lab.smbclient('put %s flushed' % data)
+    lab.tb('crash', 'n0')
+    lab.tb('crash', 'n1')
+    for node in ('n0', 'n1'):
+        lab.tb('boot', node)
+        lab.pair('start', node)
+    lab.wait('served again', lambda: lab.owner('ALPHA'), 90)
+    lab.smbclient('get flushed %s.back; rm flushed' % data)
+    lab.run('cmp', data, data + '.back')
+    lab.heal()
+    lab.on('n0', 'net', 'conf', 'delparm', 'alpha', 'sync always')
+
+
 def test_mirrord_killed(lab):
     """R5: mirrord killed on either side: a pause, no error, nothing lost."""
     for node in ('n0', 'n1'):
@@ -298,6 +351,8 @@ def test_mirrord_killed_then_power_cut(lab):
     """R5: the partner's store outlives the process that keeps it."""
     running = [Load(lab, 'kill-cut', 'ALPHA', clients=3)]
     go_on(lab, running)
+    stop_epochs(lab)
+    go_on(lab, running, 20)
     old = lab.on('n1', 'pgrep', '-x', 'mirrord').split()
     kill_mirrord(lab, 'n1')
     lab.wait('mirrord is back', lambda: mirrord_is_back(lab, 'n1', old))
@@ -397,12 +452,19 @@ def test_garbage_on_the_port(lab):
     """R6: whoever connects and talks nonsense disturbs nobody."""
     running = [Load(lab, 'garbage', 'ALPHA', clients=1)]
     go_on(lab, running, 20)
-    for _ in range(20):
-        lab.on('n0', 'bash', '-c', 'exec 3<>/dev/tcp/10.255.0.2/4380 && '
-               'head -c 100000 /dev/urandom >&3', check=False)
+    mirrord = lab.on('n1', 'pgrep', '-x', 'mirrord')
+    # In all more than it takes from strangers at a time.
+    for size, times in ((100000, 20), (1000, 300)):
+        lab.on('n0', 'bash', '-c', 'for ((i = 0; i < %d; i++)); do '
+               'exec 3<>/dev/tcp/10.255.0.2/4380 && '
+               'head -c %d /dev/urandom >&3; exec 3>&-; done' % (times, size),
+               check=False)
     go_on(lab, running, 50)
+    # A new smbd needs a new link.
+    lab.smbclient('mkdir after-garbage; rmdir after-garbage')
     finish(running, max_pause=10)
     assert lab.mode('n0', 'alpha') == 'mirrored'
+    assert lab.on('n1', 'pgrep', '-x', 'mirrord') == mirrord
 
 
 def test_store_full_waits(lab):
