@@ -7,7 +7,7 @@ import re
 import struct
 import time
 
-from lab import Load, Session
+from lab import LabError, Load, Session
 
 CONF = {'fs': 'ext4'}
 
@@ -24,7 +24,13 @@ def total(running):
 def go_on(lab, running, count=100, seconds=60):
     """Wait for that many more acknowledged operations."""
     there = total(running)
-    lab.wait('clients go on', lambda: total(running) > there + count, seconds)
+    try:
+        lab.wait('clients go on', lambda: total(running) > there + count,
+                 seconds)
+    except LabError:
+        # If what they work on is lost, that is the news.
+        finish(running)
+        raise
 
 
 def finish(running, max_pause=None):
@@ -110,9 +116,9 @@ def there(lab, name):
     return lab.ok('n0', 'test', '-d', '/srv/alpha/share/' + name)
 
 
-def session_with_link(lab):
+def session_with_link(lab, **kwargs):
     """A client whose smbd has its link to the partner."""
-    session = Session(lab)
+    session = Session(lab, **kwargs)
     session.send('mkdir linked')
     lab.wait('the session works', lambda: there(lab, 'linked'))
     session.send('rmdir linked')
@@ -247,6 +253,28 @@ def test_both_come_home(lab):
         lab.wait_mirrored()
     finish(running, max_pause=5)
     no_answer_was_an_error(running)
+
+
+def test_release_answers_nobody(lab):
+    """R11: a node that gives a volume away answers nothing any more, not even
+    with an error: the connection ends, and the client asks the next owner."""
+    path = os.path.join(lab.folder, 'shared/session.log')
+    with open(path, 'w') as output:
+        session = session_with_link(lab, output=output)
+    stopped_partner(lab, 'STOP')
+    try:
+        session.send('mkdir held')
+        lab.wait('the operation is in flight', lambda: in_flight(lab) > 0)
+        lab.on('n0', 'mirrorctl', 'release', 'ALPHA', '--wait', '20')
+    finally:
+        stopped_partner(lab, 'CONT')
+    session.close()
+    with open(path) as output:
+        text = output.read()
+    assert 'NT_STATUS_CONNECTION_' in text, text
+    lab.on('n0', 'mirrorctl', 'takeover', 'ALPHA', '--wait', '20')
+    lab.wait_mirrored()
+    assert not there(lab, 'held')
 
 
 def test_partner_power_cut(lab):
