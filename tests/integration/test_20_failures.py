@@ -325,13 +325,14 @@ def test_old_store_is_discarded(lab):
 
     stop_epochs(lab)
     put('old')
-    lab.on('n1', 'mv', '/usr/sbin/mirrord', '/usr/sbin/mirrord.away')
+    # Who would start it again.
+    lab.on('n1', 'ctdb', 'event', 'script', 'disable', 'legacy', '05.mirror')
     kill_mirrord(lab, 'n1')
     lab.on('n0', 'pkill', '-CONT', '-x', 'mirrord')
     lab.wait('degraded', lambda: lab.mode('n0', 'alpha') == 'degraded')
     put('new')
     lab.tb('crash', 'n0')
-    lab.on('n1', 'mv', '/usr/sbin/mirrord.away', '/usr/sbin/mirrord')
+    lab.on('n1', 'ctdb', 'event', 'script', 'enable', 'legacy', '05.mirror')
     lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
     lab.smbclient('get file %s; rm file' % data)
     with open(data) as got:
@@ -384,7 +385,6 @@ def test_mirrord_killed_then_power_cut(lab):
     old = lab.on('n1', 'pgrep', '-x', 'mirrord').split()
     kill_mirrord(lab, 'n1')
     lab.wait('mirrord is back', lambda: mirrord_is_back(lab, 'n1', old))
-    go_on(lab, running, 20)
     lab.tb('crash', 'n0')
     lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
     go_on(lab, running)
