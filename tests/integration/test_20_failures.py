@@ -81,6 +81,12 @@ def mirrord_is_back(lab, node, old):
     return pid and pid != old
 
 
+def restart_mirrord(lab, node):
+    old = lab.on(node, 'pgrep', '-x', 'mirrord').split()
+    kill_mirrord(lab, node)
+    lab.wait('mirrord is back', lambda: mirrord_is_back(lab, node, old))
+
+
 def test_owner_power_cut(lab):
     """R10: the owner loses power under load; nothing acknowledged is lost.
 
@@ -110,6 +116,10 @@ def stop_epochs(lab):
     """From here on no epoch is closed: what n0's clients do is in the
     partner's store and, for some seconds, not on the disk."""
     lab.on('n0', 'pkill', '-STOP', '-x', 'mirrord')
+
+
+def go_on_with_epochs(lab):
+    lab.on('n0', 'pkill', '-CONT', '-x', 'mirrord')
 
 
 def there(lab, name):
@@ -328,7 +338,7 @@ def test_old_store_is_discarded(lab):
     # Who would start it again.
     lab.on('n1', 'ctdb', 'event', 'script', 'disable', 'legacy', '05.mirror')
     kill_mirrord(lab, 'n1')
-    lab.on('n0', 'pkill', '-CONT', '-x', 'mirrord')
+    go_on_with_epochs(lab)
     lab.wait('degraded', lambda: lab.mode('n0', 'alpha') == 'degraded')
     put('new')
     lab.tb('crash', 'n0')
@@ -341,13 +351,23 @@ def test_old_store_is_discarded(lab):
     assert 'gone on without' in lab.on('n1', 'mirrorctl', 'log')
 
 
+def flush_always(lab):
+    """Clients of ALPHA flush after every write."""
+    lab.on('n0', 'net', 'conf', 'setparm', 'alpha', 'sync always', 'yes')
+    lab.on('n0', 'smbcontrol', 'smbd', 'reload-config')
+
+
+def flush_when_asked(lab):
+    lab.on('n0', 'net', 'conf', 'delparm', 'alpha', 'sync always')
+    lab.on('n0', 'smbcontrol', 'smbd', 'reload-config')
+
+
 def test_flush_is_on_disk(lab):
     """R14: what a client flushed survives the loss of both nodes at once."""
     data = os.path.join(lab.folder, 'shared/data')
     with open(data, 'wb') as out:
         out.write(os.urandom(1 << 20))
-    lab.on('n0', 'net', 'conf', 'setparm', 'alpha', 'sync always', 'yes')
-    lab.on('n0', 'smbcontrol', 'smbd', 'reload-config')
+    flush_always(lab)
     stop_epochs(lab)
     lab.smbclient('put %s flushed' % data)
     lab.tb('crash', 'n0')
@@ -359,7 +379,7 @@ def test_flush_is_on_disk(lab):
     lab.smbclient('get flushed %s.back; rm flushed' % data)
     lab.run('cmp', data, data + '.back')
     lab.heal()
-    lab.on('n0', 'net', 'conf', 'delparm', 'alpha', 'sync always')
+    flush_when_asked(lab)
 
 
 def test_mirrord_killed(lab):
@@ -367,9 +387,7 @@ def test_mirrord_killed(lab):
     for node in ('n0', 'n1'):
         running = loads(lab, 'kill-' + node)
         go_on(lab, running)
-        old = lab.on(node, 'pgrep', '-x', 'mirrord').split()
-        kill_mirrord(lab, node)
-        lab.wait('mirrord is back', lambda: mirrord_is_back(lab, node, old))
+        restart_mirrord(lab, node)
         go_on(lab, running)
         lab.wait_mirrored()
         finish(running)
@@ -382,9 +400,7 @@ def test_mirrord_killed_then_power_cut(lab):
     go_on(lab, running)
     stop_epochs(lab)
     go_on(lab, running, 20)
-    old = lab.on('n1', 'pgrep', '-x', 'mirrord').split()
-    kill_mirrord(lab, 'n1')
-    lab.wait('mirrord is back', lambda: mirrord_is_back(lab, 'n1', old))
+    restart_mirrord(lab, 'n1')
     lab.tb('crash', 'n0')
     lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
     go_on(lab, running)
@@ -434,24 +450,30 @@ def test_read_back(lab):
 
 
 def test_no_fence_no_takeover(lab):
-    """A shared volume is never mounted while its owner may still write."""
+    """R11: a shared volume is never mounted while its owner may still write:
+    without a fence command, and with one that fails."""
     lab.on('n1', 'net', 'conf', 'delparm', 'global', 'mirror:fence command')
-    old = lab.on('n1', 'pgrep', '-x', 'mirrord').split()
-    kill_mirrord(lab, 'n1')
-    lab.wait('mirrord is back', lambda: mirrord_is_back(lab, 'n1', old))
+    restart_mirrord(lab, 'n1')
     lab.wait_mirrored()
     lab.smbclient('mkdir before-the-cut')
     lab.tb('crash', 'n0')
-    lab.wait('refused, with the reason', lambda: 'fence command' in
-             lab.on('n1', 'mirrorctl', 'log'))
-    time.sleep(3)       # ctdb asks again every second
-    assert lab.owner('ALPHA') is None
-    assert not lab.ok('n1', 'mountpoint', '-q', '/srv/alpha')
-    assert 'BANNED' not in lab.on('n1', 'ctdb', 'nodestatus', check=False)
-    lab.on('n1', 'net', 'conf', 'setparm', 'global', 'mirror:fence command',
-           '/usr/local/sbin/testbed-fence %N')
-    old = lab.on('n1', 'pgrep', '-x', 'mirrord').split()
-    kill_mirrord(lab, 'n1')
+
+    def is_refused(reason):
+        lab.wait('refused, with the reason', lambda: reason in
+                 lab.on('n1', 'mirrorctl', 'log'))
+        time.sleep(3)       # ctdb asks again every second
+        assert lab.owner('ALPHA') is None
+        assert not lab.ok('n1', 'mountpoint', '-q', '/srv/alpha')
+        assert 'BANNED' not in lab.on('n1', 'ctdb', 'nodestatus', check=False)
+
+    is_refused('no fence command is configured')
+    for command, reason in (('/bin/false', 'could not be fenced'),
+                            ('/usr/local/sbin/testbed-fence %N', None)):
+        lab.on('n1', 'net', 'conf', 'setparm', 'global',
+               'mirror:fence command', command)
+        restart_mirrord(lab, 'n1')
+        if reason:
+            is_refused(reason)
     lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
     assert 'before-the-cut' in lab.smbclient('ls')
 
@@ -463,15 +485,11 @@ def test_wrong_key(lab):
            '> /etc/samba/mirror.key')
     running = [Load(lab, 'key', 'ALPHA', clients=1)]
     go_on(lab, running, 50)
-    old = lab.on('n1', 'pgrep', '-x', 'mirrord').split()
-    kill_mirrord(lab, 'n1')
-    lab.wait('mirrord is back', lambda: mirrord_is_back(lab, 'n1', old))
+    restart_mirrord(lab, 'n1')
     lab.wait('told', lambda: 'key' in
              lab.on('n0', 'mirrorctl', 'log').lower(), 30)
     lab.on('n1', 'cp', '/tmp/right.key', '/etc/samba/mirror.key')
-    old = lab.on('n1', 'pgrep', '-x', 'mirrord').split()
-    kill_mirrord(lab, 'n1')
-    lab.wait('mirrord is back', lambda: mirrord_is_back(lab, 'n1', old))
+    restart_mirrord(lab, 'n1')
     go_on(lab, running, 50)
     finish(running)
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The same power cut on xfs, and on plain Samba: the check can fail."""
 
+import os
+
 from lab import Load
-from test_20_failures import finish, go_on, loads, total
+from test_20_failures import (finish, flush_always, flush_when_asked, go_on,
+                              go_on_with_epochs, loads, stop_epochs, total)
 
 CONF = {'fs': 'xfs'}
 
@@ -17,8 +20,27 @@ def test_owner_power_cut_xfs(lab):
     finish(running)
 
 
+def written(lab):
+    """Sectors that n0 has written to the disk of ALPHA."""
+    device = lab.on('n0', 'stat', '-c', '%Hr:%Lr', '/dev/disk0').strip()
+    with open('/sys/dev/block/%s/stat' % device) as stat:
+        return int(stat.read().split()[6])
+
+
 def test_flush_mirrored_xfs(lab):
-    """R14: with mirror:flush = mirrored a flush is with the partner."""
+    """R14: with mirror:flush = mirrored a flush is with the partner, and
+    nobody waits for the disk."""
+    path = os.path.join(lab.folder, 'shared/small')
+    with open(path, 'wb') as data:
+        data.write(b'x' * 100)
+    flush_always(lab)
+    lab.on('n0', 'sync', '-f', '/srv/alpha')
+    stop_epochs(lab)
+    before = written(lab)
+    lab.smbclient('put %s flushed' % path)
+    assert written(lab) == before, (before, written(lab))
+    go_on_with_epochs(lab)
+    flush_when_asked(lab)
     running = loads(lab, 'flush')
     go_on(lab, running, 300)
     lab.tb('crash', 'n0')
