@@ -523,3 +523,27 @@ def test_store_full_waits(lab):
     lab.run('cmp', path, path + '.back')
     os.unlink(path)
     os.unlink(path + '.back')
+
+
+# FS_IOC_SHUTDOWN without the log: from here on the disk refuses everything.
+DISK_FAILS = '''
+import fcntl, os, struct
+volume = os.open('/srv/alpha', os.O_RDONLY)
+fcntl.ioctl(volume, 0x8004587d, struct.pack('I', 2))
+'''
+
+
+def test_disk_that_fails(lab):
+    """R9: what the owner's disk refuses is not purged: the node becomes
+    unhealthy, and the partner redoes it by its own way to the disk."""
+    data = os.path.join(lab.folder, 'shared/data')
+    with open(data, 'wb') as out:
+        out.write(os.urandom(1 << 20))
+    stop_epochs(lab)
+    lab.smbclient('put %s kept' % data)
+    lab.on('n0', 'python3', '-c', DISK_FAILS)
+    go_on_with_epochs(lab)
+    lab.wait('ALPHA on n1', lambda: lab.owner('ALPHA') == 'n1')
+    lab.smbclient('get kept %s.back; rm kept' % data)
+    lab.run('cmp', data, data + '.back')
+    assert 'syncfs of /srv/alpha' in lab.on('n0', 'mirrorctl', 'log')
