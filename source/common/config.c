@@ -55,6 +55,7 @@ static const struct {
 	{ OPTION_PATH, AT(run_directory), 0, 0 },
 	{ OPTION_U32, AT(epoch_interval_ms), 10, 600000 },
 	{ OPTION_U32, AT(partner_timeout_ms), 100, 3600000 },
+	{ OPTION_U32, AT(lease_ms), 100, 60000 },
 	{ OPTION_FLUSH, AT(flush), 0, 0 },
 	{ OPTION_DEGRADED, AT(degraded), 0, 0 },
 	{ OPTION_PATH, AT(nodes_file), 0, 0 },
@@ -81,6 +82,9 @@ static const struct config_option_info option_infos[] = {
 	{ "partner timeout", "15000",
 	  "milliseconds that clients wait for a partner that ctdb sees alive "
 	  "and that does not answer" },
+	{ "lease", "1000",
+	  "milliseconds that an owner may answer without having heard that it "
+	  "still is the owner; the same on all nodes" },
 	{ "flush", "disk",
 	  "what SMB FLUSH reaches: `disk', or `mirrored' if both nodes "
 	  "outlive a power failure" },

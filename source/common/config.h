@@ -62,6 +62,7 @@ struct mirror_config {
 	/* How long a partner that ctdb sees alive may be out of reach before
 	 * the owner goes on without it. */
 	uint32_t partner_timeout_ms;
+	uint32_t lease_ms;
 	enum config_flush flush;
 	enum config_degraded degraded;
 	const char *nodes_file;		/* ctdb's: line n = address of pnn n */

@@ -67,6 +67,7 @@ struct page_shared {
 	_Atomic uint64_t generation;
 	_Atomic uint64_t device;
 	_Atomic uint64_t lock_space;
+	_Atomic uint64_t lease;
 	struct page_partner partner;
 
 	_Atomic uint64_t epoch;
@@ -337,6 +338,36 @@ uint32_t state_page_wait_kick(struct state_page *page, uint32_t seen)
 			NULL, 0);
 	}
 	return now;
+}
+
+/* ------------------------------------------------------------------ lease */
+
+uint64_t state_page_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+void state_page_set_lease(struct state_page *page, uint64_t until)
+{
+	atomic_store(&page->shared->lease, until);
+}
+
+uint64_t state_page_lease(const struct state_page *page)
+{
+	return atomic_load(&page->shared->lease);
+}
+
+int state_page_may_answer(const struct state_page *page)
+{
+	enum page_mode mode = state_page_mode(page);
+
+	if (mode == PAGE_ABSENT || mode == PAGE_RELEASING) {
+		return ESTALE;
+	}
+	return state_page_clock() < state_page_lease(page) ? 0 : EAGAIN;
 }
 
 /* ------------------------------------------------------------------ slots */

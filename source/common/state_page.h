@@ -104,6 +104,21 @@ int state_page_partner(const struct state_page *page,
  * mirrord up. */
 void state_page_report_partner(struct state_page *page, uint64_t regime);
 
+/* ------------------------------------------------------------------ lease */
+
+/* Nanoseconds of a clock that goes on while everything on the node stands. */
+uint64_t state_page_clock(void);
+/* Until when this node may answer; 0: it may not. */
+void state_page_set_lease(struct state_page *page, uint64_t until);
+uint64_t state_page_lease(const struct state_page *page);
+/*
+ * May what was just found out about the volume be told (R12)? Asked after the
+ * look at the volume: how long that took does not matter then.
+ * 0; EAGAIN: this node is the owner, but nobody has confirmed that lately,
+ * wait; ESTALE: it is not.
+ */
+int state_page_may_answer(const struct state_page *page);
+
 /* ------------------------------------------------------- a process' slot */
 
 /* Take a slot for this process; freed by the kernel when it dies. 0, ENOSPC */

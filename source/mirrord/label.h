@@ -50,6 +50,7 @@ struct label {
 	uint64_t store_generation;	/* of that store */
 	struct mirror_id incarnation;	/* of that store */
 	uint64_t lock_space;
+	uint64_t beat;			/* DEGRADED: of the lease */
 };
 
 #define LABEL_SIZE 64

@@ -173,9 +173,6 @@ int mirror_openat(struct vfs_handle_struct *handle,
 	struct vfs_open_how plain = *how;
 	int ret;
 
-	if (mirror_may_answer(handle) == -1) {
-		return -1;
-	}
 	identity_forget(handle, fsp);
 	if (fsp->fsp_flags.is_pathref || (how->flags & O_PATH)) {
 		return SMB_VFS_NEXT_OPENAT(handle, dirfsp, smb_fname, fsp, how);

@@ -166,10 +166,11 @@ class Lab:
 class Session:
     """A client with an open connection; commands are sent, not waited for."""
 
-    def __init__(self, lab, service='ALPHA', output=subprocess.DEVNULL):
+    def __init__(self, lab, service='ALPHA', address=None,
+                 output=subprocess.DEVNULL):
         self.process = lab.start(
             'smbclient', CREDENTIALS, '-t', '60',
-            '//%s/%s' % (ADDRESS[service], service.lower()),
+            '//%s/%s' % (address or ADDRESS[service], service.lower()),
             stdin=subprocess.PIPE, output=output)
 
     def send(self, command):

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An owner that was replaced while it stood still answers nothing (R12)."""
+
+import os
+
+from lab import ADDRESS, CREDENTIALS, Session
+
+# Its disks are cut off and nothing else: it wakes up with its connections and
+# its page cache. ctdb's lock would stay with the node that stands still.
+CONF = {'fs': 'ext4', 'fence': 'disks', 'lock': 'none',
+        'options': 'mirror:partner timeout = 1000'}
+# Of the nodes themselves: they do not move. (The kernel of a node that stands
+# still goes on to answer ARP for the service's address.)
+ADDRESS_N0, ADDRESS_N1 = '10.77.0.10', '10.77.0.11'
+
+
+class Reader:
+    """A client that goes on talking to n0, whoever has the service."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.shared = os.path.join(lab.folder, 'shared')
+        self.log = open(os.path.join(self.shared, 'reader.log'), 'w')
+        self.session = Session(lab, address=ADDRESS_N0, output=self.log)
+
+    def path(self, name):
+        return os.path.join(self.shared, name)
+
+    def ask(self, what, name):
+        """GET a file under another name, or anything else."""
+        self.session.send('%s %s' % (what, self.path(name))
+                          if what.startswith('get') else what)
+
+    def answered(self, name):
+        return os.path.exists(self.path(name)) and \
+            os.path.getsize(self.path(name)) > 0
+
+
+def put(lab, name, text, address=ADDRESS_N0):
+    path = os.path.join(lab.folder, 'shared/text')
+    with open(path, 'w') as data:
+        data.write(text)
+    lab.on('client', 'smbclient', CREDENTIALS, '//%s/alpha' % address, '-c',
+           'put %s %s' % (path, name))
+
+
+def replaced_while_it_slept(lab, before_takeover=lambda: None):
+    put(lab, 'truth', 'old')
+    reader = Reader(lab)
+    reader.ask('get truth', 'awake')
+    lab.wait('n0 answers', lambda: reader.answered('awake'))
+    lab.tb('hang', 'n0')
+    # It waits in the socket of a smbd that does not run.
+    reader.ask('get truth', 'asleep')
+    before_takeover()
+    # Nothing can be asked of n0.
+    lab.wait('taken over', lambda: ADDRESS['ALPHA'] + '/' in
+             lab.on('n1', 'ip', '-br', 'addr'))
+    put(lab, 'truth', 'new', ADDRESS_N1)
+    lab.tb('thaw', 'n0')
+    lab.wait('n0 knows', lambda: lab.status('n0')['alpha']['role'] != 'owner'
+             or reader.session.process.poll() is not None)
+    reader.session.process.stdin.close()
+    lab.wait('the reader is gone',
+             lambda: reader.session.process.poll() is not None)
+    assert not reader.answered('asleep'), 'n0 has answered'
+    assert lab.on('n1', 'cat', '/srv/alpha/share/truth') == 'new'
+    lab.tb('crash', 'n0')       # its disks come back with a boot
+    assert lab.owner('ALPHA') == 'n1'
+
+
+def test_sleeping_owner(lab):
+    """R12: it was mirrored; its lease was the partner's.
+
+    Seen to fail with operation_await_right() that returns at once.
+    """
+    replaced_while_it_slept(lab)
+
+
+def test_sleeping_owner_alone(lab):
+    """R12: it was degraded; its lease was the disk's.
+
+    Seen to fail with operation_await_right() that returns at once.
+    """
+    lab.on('n1', 'pkill', '-STOP', '-x', 'mirrord')
+    lab.wait('degraded', lambda: lab.mode('n0', 'alpha') == 'degraded')
+    replaced_while_it_slept(lab, lambda: lab.on(
+        'n1', 'pkill', '-CONT', '-x', 'mirrord'))
+
+
+def test_leases_are_renewed(lab):
+    """R12: reading never stops in peace, mirrored or alone."""
+    put(lab, 'peace', 'x')
+    session = Session(lab)
+    for number in range(60):
+        session.send('get peace %s' % os.path.join(
+            lab.folder, 'shared/peace%d' % number))
+        lab.wait('an answer', lambda n=number: os.path.exists(os.path.join(
+            lab.folder, 'shared/peace%d' % n)), 0.5, 0.02)
+    session.close()
