@@ -413,8 +413,13 @@ def test_smbd_killed(lab):
     running = [Load(lab, 'smbd', 'ALPHA', clients=3)]
     for _ in range(5):
         go_on(lab, running, 50)
-        smbds = lab.on('n0', 'pgrep', '-x', 'smbd').split()
-        lab.on('n0', 'kill', '-KILL', smbds[-1])
+        stopped_partner(lab, 'STOP')
+        try:
+            lab.wait('all are in flight', lambda: in_flight(lab) >= 3)
+            smbds = lab.on('n0', 'pgrep', '-x', 'smbd').split()
+            lab.on('n0', 'kill', '-KILL', smbds[-1])
+        finally:
+            stopped_partner(lab, 'CONT')
     go_on(lab, running)
     epoch = lab.status('n0')['alpha']['wiped']
     lab.wait('epochs go on', lambda:
