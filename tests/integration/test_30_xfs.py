@@ -11,7 +11,11 @@ CONF = {'fs': 'xfs'}
 
 
 def test_owner_power_cut_xfs(lab):
-    """R10 on xfs, where data and names survive differently."""
+    """R10 on xfs, where data and names survive differently.
+
+    Seen to fail with replay_run() that does nothing, and with data that is not
+    replayed.
+    """
     running = loads(lab, 'xfs')
     go_on(lab, running, 300)
     lab.tb('crash', 'n0')
@@ -29,7 +33,11 @@ def written(lab):
 
 def test_flush_mirrored_xfs(lab):
     """R14: with mirror:flush = mirrored a flush is with the partner, and
-    nobody waits for the disk."""
+    nobody waits for the disk.
+
+    Seen to fail with replay_run() that does nothing, and with a flush that
+    waits for the disk.
+    """
     path = os.path.join(lab.folder, 'shared/small')
     with open(path, 'wb') as data:
         data.write(b'x' * 100)
@@ -54,7 +62,8 @@ test_flush_mirrored_xfs.conf = {'fs': 'xfs', 'flush': 'mirrored',
 
 
 def test_plain_samba_loses(lab):
-    """Without the module the same check finds losses."""
+    """Without the module the same check finds losses: the mutant is plain
+    Samba itself, so there is none in tests/mutants."""
     lab.up(fs='ext4', mirror='no')
     running = [Load(lab, 'plain', 'ALPHA', clients=4)]
     go_on(lab, running, 300)
