@@ -318,7 +318,7 @@ def test_partner_power_cut(lab):
 
 def test_degraded_is_on_disk(lab):
     """R11, R14: what was acknowledged without a partner survives a power cut
-    of the last node, and an old store is not replayed over it.
+    of the last node, which then does not wait for the dead partner's store.
 
     Seen to fail with step_degraded() that does not harden, and with a
     generation that is not raised on the disk.
