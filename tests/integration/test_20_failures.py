@@ -491,7 +491,10 @@ def test_no_fence_no_takeover(lab):
 
 
 def test_wrong_key(lab):
-    """R6: a node with another key is refused, once in the log, harmless."""
+    """R6: a node with another key is refused, once in the log, harmless.
+
+    Seen to fail with a key that is the same in all clusters.
+    """
     lab.on('n1', 'sh', '-c', 'cp /etc/samba/mirror.key /tmp/right.key; '
            'od -An -tx1 -N32 /dev/urandom | tr -d " \\n" '
            '> /etc/samba/mirror.key')
