@@ -137,6 +137,13 @@ def session_with_link(lab, **kwargs):
     return session
 
 
+def smbds_with_link(lab):
+    """Those of n0 that have a client who changes something. (Other smbds serve
+    nobody, or smbd itself.)"""
+    return re.findall(r'"smbd",pid=([0-9]+)',
+                      lab.on('n0', 'ss', '-Htnp', 'dport = :4380'))
+
+
 def in_flight(lab):
     return lab.status('n0')['alpha']['in_flight']
 
@@ -169,7 +176,7 @@ def test_dead_smbd_is_rolled_forward(lab):
     Seen to fail with reap_one() that frees the slot at once.
     """
     session = session_with_link(lab)
-    smbd = lab.on('n0', 'pgrep', '-n', '-x', 'smbd').strip()
+    smbd, = smbds_with_link(lab)
     stopped_partner(lab, 'STOP')
     try:
         session.send('mkdir rolled')
@@ -412,11 +419,11 @@ def test_smbd_killed(lab):
     running = [Load(lab, 'smbd', 'ALPHA', clients=3)]
     for _ in range(5):
         go_on(lab, running, 50)
+        smbd = smbds_with_link(lab)[0]
         stopped_partner(lab, 'STOP')
         try:
             lab.wait('all are in flight', lambda: in_flight(lab) >= 3)
-            smbds = lab.on('n0', 'pgrep', '-x', 'smbd').split()
-            lab.on('n0', 'kill', '-KILL', smbds[-1])
+            lab.on('n0', 'kill', '-KILL', smbd)
         finally:
             stopped_partner(lab, 'CONT')
     go_on(lab, running)
