@@ -73,7 +73,8 @@ def ids_of(lab, path):
 def test_ids_are_hidden(lab):
     """R4: clients neither see nor forge the identity of a file.
 
-    Seen to fail with an identity that is kept in the attribute user.mirror.id.
+    Seen to fail with an identity that is kept in the attribute user.mirror.id,
+    and with one that is not kept.
     """
     path = os.path.join(lab.folder, 'shared/small')
     with open(path, 'wb') as data:

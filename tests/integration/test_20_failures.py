@@ -564,7 +564,11 @@ fcntl.ioctl(volume, 0x8004587d, struct.pack('I', 2))
 
 def test_disk_that_fails(lab):
     """R9: what the owner's disk refuses is not purged: the node becomes
-    unhealthy, and the partner redoes it by its own way to the disk."""
+    unhealthy, and the partner redoes it by its own way to the disk.
+
+    Seen to fail with a syncfs whose error is ignored, and with a node that
+    calls itself healthy all the same.
+    """
     data = os.path.join(lab.folder, 'shared/data')
     with open(data, 'wb') as out:
         out.write(os.urandom(1 << 20))
