@@ -639,3 +639,45 @@ const struct config_service *config_service_by_address(
 	}
 	return NULL;
 }
+
+const struct config_service *config_service_find(
+	const struct mirror_config *config, const char *address_or_name)
+{
+	const struct config_service *service;
+
+	service = config_service_by_address(config, address_or_name);
+	return service != NULL ? service :
+		config_service_by_name(config, address_or_name);
+}
+
+static char *append_list(char *text, const char *key, const char **list)
+{
+	text = talloc_asprintf_append(text, "%s=", key);
+	for (; text != NULL && *list != NULL; list++) {
+		text = talloc_asprintf_append(text, "%s%s", *list,
+					      list[1] != NULL ? " " : "");
+	}
+	return text != NULL ? talloc_strdup_append(text, "\n") : NULL;
+}
+
+char *config_service_describe(TALLOC_CTX *mem_ctx,
+			      const struct config_service *service)
+{
+	struct config_volume **v;
+	char *text;
+
+	text = talloc_asprintf(mem_ctx, "name=%s\nanchor=%s\nhome=%u\n",
+			       service->name, service->addresses[0],
+			       service->home);
+	if (text != NULL) {
+		text = append_list(text, "addresses", service->addresses);
+	}
+	if (text != NULL) {
+		text = append_list(text, "names", service->names);
+	}
+	for (v = service->volumes; text != NULL && *v != NULL; v++) {
+		text = talloc_asprintf_append(text, "mount=%s\n",
+					      (*v)->mount_point);
+	}
+	return text;
+}

@@ -96,5 +96,15 @@ const struct config_service *config_service_by_name(
 /* The service that has this address; NULL: none. */
 const struct config_service *config_service_by_address(
 	const struct mirror_config *config, const char *address);
+/* By either. */
+const struct config_service *config_service_find(
+	const struct mirror_config *config, const char *address_or_name);
+
+/*
+ * Lines KEY=VALUE for event scripts, child of mem_ctx; NULL: no memory. The
+ * names in it have no blanks, quotes or the like.
+ */
+char *config_service_describe(TALLOC_CTX *mem_ctx,
+			      const struct config_service *service);
 
 #endif /* MIRROR_CONFIG_H */

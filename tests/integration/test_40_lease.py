@@ -15,13 +15,13 @@ ADDRESS_N0, ADDRESS_N1 = '10.77.0.10', '10.77.0.11'
 
 
 class Reader:
-    """A client that goes on talking to n0, whoever has the service."""
+    """A client that goes on talking to a node, whoever has the service."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, service='ALPHA', address=ADDRESS_N0):
         self.lab = lab
         self.shared = os.path.join(lab.folder, 'shared')
-        self.log = open(os.path.join(self.shared, 'reader.log'), 'w')
-        self.session = Session(lab, address=ADDRESS_N0, output=self.log)
+        self.log = open(os.path.join(self.shared, 'reader.log'), 'a')
+        self.session = Session(lab, service, address, self.log)
 
     def path(self, name):
         return os.path.join(self.shared, name)
@@ -35,13 +35,18 @@ class Reader:
         return os.path.exists(self.path(name)) and \
             os.path.getsize(self.path(name)) > 0
 
+    def wait_gone(self):
+        self.session.process.stdin.close()
+        self.lab.wait('the reader is gone',
+                      lambda: self.session.process.poll() is not None)
 
-def put(lab, name, text, address=ADDRESS_N0):
+
+def put(lab, name, text, address=ADDRESS_N0, share='alpha'):
     path = os.path.join(lab.folder, 'shared/text')
     with open(path, 'w') as data:
         data.write(text)
-    lab.on('client', 'smbclient', CREDENTIALS, '//%s/alpha' % address, '-c',
-           'put %s %s' % (path, name))
+    lab.on('client', 'smbclient', CREDENTIALS, '//%s/%s' % (address, share),
+           '-c', 'put %s %s' % (path, name))
 
 
 def replaced_while_it_slept(lab, before_takeover=lambda: None):
@@ -60,9 +65,7 @@ def replaced_while_it_slept(lab, before_takeover=lambda: None):
     lab.tb('thaw', 'n0')
     lab.wait('n0 knows', lambda: lab.status('n0')['alpha']['role'] != 'owner'
              or reader.session.process.poll() is not None)
-    reader.session.process.stdin.close()
-    lab.wait('the reader is gone',
-             lambda: reader.session.process.poll() is not None)
+    reader.wait_gone()
     assert not reader.answered('asleep'), 'n0 has answered'
     assert lab.on('n1', 'cat', '/srv/alpha/share/truth') == 'new'
     lab.tb('crash', 'n0')       # its disks come back with a boot
@@ -133,3 +136,60 @@ def test_old_store_is_discarded(lab):
 # The records stay in the store for as long as the test lasts.
 test_old_store_is_discarded.conf = dict(
     CONF, options=CONF['options'] + '\nmirror:epoch interval = 60000')
+
+
+# What n1 cannot send to any more, so that nothing gets an answer.
+CUT = (ADDRESS_N0, '10.255.0.1')
+
+
+def cut_between_nodes(lab):
+    """Clients reach both nodes, the nodes do not reach each other."""
+    lab.tb('unplug', 'n1', 'ic')
+    for address in CUT:
+        lab.on('n1', 'ip', 'route', 'add', 'blackhole', address)
+
+
+def hosts_all(lab, node):
+    addresses = lab.on(node, 'ip', '-br', 'addr')
+    return all(address + '/' in addresses for address in ADDRESS.values())
+
+
+def test_two_halves(lab):
+    """R13: of two nodes that do not reach each other only the one that has
+    ctdb's lock goes on; the other answers nothing any more, not even on its
+    own address.
+
+    Seen to fail without the cluster lock, and with addresses that stay because
+    `mirrorctl service' waits for the registry.
+    """
+    own = {'n0': ('ALPHA', ADDRESS_N0), 'n1': ('BETA', ADDRESS_N1)}
+    readers = {}
+    for node, (service, address) in own.items():
+        put(lab, 'truth', 'old', address, service.lower())
+        readers[node] = Reader(lab, service, address)
+        readers[node].ask('get truth', 'before-' + node)
+        lab.wait('an answer', lambda n=node: readers[n].answered(
+            'before-' + n))
+    cut_between_nodes(lab)
+    winner = lab.wait('one has all', lambda: [
+        node for node in own if hosts_all(lab, node)])[0]
+    loser = 'n0' if winner == 'n1' else 'n1'
+    service = own[loser][0]
+    put(lab, 'truth', 'new', own[winner][1], service.lower())
+    readers[loser].ask('get truth', 'after-' + loser)
+    lab.wait('the loser knows', lambda:
+             lab.status(loser)[service.lower()]['role'] != 'owner')
+    readers[loser].wait_gone()
+    assert not readers[loser].answered('after-' + loser)
+    readers[winner].ask('get truth', 'after-' + winner)
+    readers[winner].wait_gone()
+    assert readers[winner].answered('after-' + winner)
+    assert not hosts_all(lab, loser)
+    lab.tb('crash', loser)
+    lab.tb('plug', 'n1', 'ic')
+    if winner == 'n1':
+        for address in CUT:
+            lab.on('n1', 'ip', 'route', 'del', 'blackhole', address)
+
+
+test_two_halves.conf = dict(CONF, lock='fcntl')
