@@ -92,7 +92,10 @@ def test_sleeping_owner_alone(lab):
 
 
 def test_leases_are_renewed(lab):
-    """R12: reading never stops in peace, mirrored or alone."""
+    """R12: reading never stops in peace, mirrored or alone.
+
+    Seen to fail with leases that are asked for again after they have lapsed.
+    """
     put(lab, 'peace', 'x')
     session = Session(lab)
     for number in range(60):
