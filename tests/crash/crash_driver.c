@@ -391,7 +391,16 @@ static void run_one(struct driver *driver, const char *name)
 		for (n = 0; n <= g->leafs; n++) {
 			printf("--- after leaf call %u\n%s", n, g->trees[n]);
 		}
-		printf("%u records\n", g->records);
+		for (n = 0; n < g->sequence.count; n++) {
+			printf("%s %s: %u leaf calls, %u records\n",
+			       operation_number_name(
+				       g->sequence.operations[n]),
+			       g->succeeded[n] ? "succeeds" : "fails",
+			       g->operation_leafs[n + 1] -
+			       g->operation_leafs[n],
+			       g->operation_records[n + 1] -
+			       g->operation_records[n]);
+		}
 	}
 	batch_crash(driver, &point, &golden, 1);
 }

@@ -408,7 +408,13 @@ static bool set_acl(struct files_struct *fsp)
 
 static bool set_mode(struct files_struct *fsp)
 {
-	return SMB_VFS_FCHMOD(fsp, 0640) == 0;
+	int ret;
+
+	/* acl_xattr leaves it to clients that use POSIX. */
+	fsp->posix_flags |= FSP_POSIX_FLAGS_OPEN;
+	ret = SMB_VFS_FCHMOD(fsp, 0640);
+	fsp->posix_flags &= ~FSP_POSIX_FLAGS_OPEN;
+	return ret == 0;
 }
 
 static bool set_owner(struct files_struct *fsp)
