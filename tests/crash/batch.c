@@ -19,6 +19,7 @@
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,6 +37,8 @@ static pid_t start_host(struct driver *driver)
 
 	if (pid == 0) {
 		setpgid(0, 0);
+		/* Or each case looks for every symbol anew. */
+		setenv("LD_BIND_NOW", "1", 1);
 		execl(driver->host, driver->host, driver->smb_conf,
 		      driver->batch_path, NULL);
 		_exit(1);
@@ -352,12 +355,14 @@ static void run_to_crash(struct driver *driver)
 	for (i = 0; i < VOLUMES; i++) {
 		/* All cases of a volume agree about it. */
 		if (i < batch->num_cases && !batch->cases[i].point.keep) {
-			pair_wipe(driver->pair, i,
-				  driver->mutant == MUTANT_WIPE_EARLY);
+			pair_wipe(driver->pair, i, false);
 		}
 	}
 	release(driver, STAGE_PERSIST);
 	wait_for(driver, STAGE_CRASH);
+	for (i = 0; i < VOLUMES && driver->mutant == MUTANT_WIPE_EARLY; i++) {
+		pair_wipe(driver->pair, i, true);
+	}
 	disk_cut(driver->disk);
 	end_host(host);
 	pair_end(driver->pair);

@@ -33,7 +33,8 @@ struct options {
 	const char *only;	/* one point */
 	double minutes;		/* 0: until all is done */
 	uint64_t seed;
-	uint32_t per_sequence;	/* points of one sequence at most; 0: all */
+	int32_t per_sequence;	/* points of one sequence at most; 0: all; -1:
+				   by its length */
 	bool sample;		/* any sequences, not all in order */
 	enum mutant mutant;
 };
@@ -207,8 +208,23 @@ static void shuffle(struct candidate *list, size_t count, uint64_t *random)
 	}
 }
 
+/*
+ * How many points of a sequence: all of them with one operation; with three
+ * there are so many sequences that a few of each must do, any of them.
+ */
+static size_t most_points(const struct options *options, uint8_t operations)
+{
+	static const size_t most[OPERATIONS_MAX + 1] = { 0, 0, 40, 3 };
+
+	if (options->per_sequence >= 0) {
+		return (size_t)options->per_sequence;
+	}
+	return options->sample ? 16 : most[operations];
+}
+
 static void queue_points(struct driver *driver, struct queue *queue,
-			 uint32_t sequences, uint32_t most, uint64_t *random)
+			 uint32_t sequences, const struct options *options,
+			 uint64_t *random)
 {
 	uint32_t i;
 
@@ -217,6 +233,7 @@ static void queue_points(struct driver *driver, struct queue *queue,
 		const struct golden *g = &driver->batch->golden[i];
 		struct point *points = points_of(driver, g, random);
 		size_t n = talloc_array_length(points);
+		size_t most = most_points(options, g->sequence.count);
 		size_t first = queue->count;
 		size_t k;
 
@@ -322,7 +339,10 @@ static void next_sequence(struct sequence *sequence, uint64_t number,
 		sequence->count = 2;
 	}
 	if (sequence->count == 2 && number >= OP_COUNT * OP_COUNT) {
-		number -= OP_COUNT * OP_COUNT;
+		/* In an order in which what has been done when time is up is
+		 * of every kind: the factor has no divisor in common. */
+		number = (number - OP_COUNT * OP_COUNT) * 48271 %
+			(OP_COUNT * OP_COUNT * OP_COUNT);
 		sequence->count = 3;
 	}
 	for (i = 0; i < sequence->count; i++) {
@@ -367,8 +387,7 @@ static void run_all(struct driver *driver, const struct options *options,
 				      &random);
 		}
 		batch_golden(driver, sequences, n);
-		queue_points(driver, &queue, n, options->per_sequence,
-			     &random);
+		queue_points(driver, &queue, n, options, &random);
 		while (queue.used < queue.count && now_seconds() < end) {
 			fill_batch(driver, &queue);
 		}
@@ -459,7 +478,7 @@ static void parse_options(int argc, char **argv, struct options *options,
 			options->seed = strtoull(optarg, NULL, 10);
 			break;
 		case 'p':
-			options->per_sequence = (uint32_t)atoi(optarg);
+			options->per_sequence = atoi(optarg);
 			break;
 		case 'S':
 			options->sample = true;
@@ -478,7 +497,9 @@ static void parse_options(int argc, char **argv, struct options *options,
 
 int main(int argc, char **argv)
 {
-	struct options options = { .type = "ext4", .seed = 1 };
+	struct options options = {
+		.type = "ext4", .seed = 1, .per_sequence = -1
+	};
 	struct driver *driver = talloc_zero(NULL, struct driver);
 	double began, seconds;
 
@@ -492,6 +513,10 @@ int main(int argc, char **argv)
 	driver->mutant = options.mutant;
 	setlinebuf(stdout);
 	start(driver);
+	if (options.only == NULL) {
+		printf("%s: seed %llu\n", options.type,
+		       (unsigned long long)options.seed);
+	}
 	began = now_seconds();
 	if (options.only != NULL) {
 		run_one(driver, options.only);

@@ -411,9 +411,9 @@ static bool set_mode(struct files_struct *fsp)
 	int ret;
 
 	/* acl_xattr leaves it to clients that use POSIX. */
-	fsp->posix_flags |= FSP_POSIX_FLAGS_OPEN;
+	fsp->posix_flags |= FSP_POSIX_FLAGS_PATHNAMES;
 	ret = SMB_VFS_FCHMOD(fsp, 0640);
-	fsp->posix_flags &= ~FSP_POSIX_FLAGS_OPEN;
+	fsp->posix_flags &= ~FSP_POSIX_FLAGS_PATHNAMES;
 	return ret == 0;
 }
 
