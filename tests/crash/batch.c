@@ -185,6 +185,10 @@ static void check_golden(struct driver *driver, const struct golden *g)
 	char name[300];
 	uint8_t n;
 
+	if (g->failed_in > 0) {
+		/* Nothing failed without it. */
+		return;
+	}
 	for (n = 0; n <= g->sequence.count; n++) {
 		const char *mirrored = g->trees[g->operation_leafs[n]];
 
@@ -214,6 +218,7 @@ void batch_golden(struct driver *driver, const struct sequence *sequences,
 		struct golden *g = &batch->golden[i / 2];
 
 		g->sequence = sequences[i / 2];
+		g->failed_in = 0;
 		batch->cases[i] = (struct crash_case) {
 			.point = { .sequence = g->sequence },
 			.volume = i % VOLUMES,
@@ -237,6 +242,9 @@ void batch_golden(struct driver *driver, const struct sequence *sequences,
 			batch->golden[i / 2].records = 0;
 		} else if (i % 2 == 1) {
 			check_golden(driver, &batch->golden[i / 2]);
+			if (batch->golden[i / 2].failed_in == 0) {
+				batch->golden[i / 2].sequence.fail_at = 0;
+			}
 		}
 	}
 }
@@ -329,9 +337,10 @@ static void redo_all(struct driver *driver, bool second)
 		int ret = redo_volume(driver, i, second);
 
 		if (ret != 0) {
-			printf("FAILED %s: replay of a volume: %s\n",
-			       driver->type, strerror(ret));
-			driver->lost++;
+			printf("FAILED %s: replay of volume %u: %s\n",
+			       driver->type, i, ret == EILSEQ
+			       ? "it warned" : strerror(ret));
+			driver->failed++;
 		}
 	}
 }
@@ -340,13 +349,23 @@ static void run_to_crash(struct driver *driver)
 {
 	struct batch *batch = driver->batch;
 	pid_t host = start_host(driver);
+	char name[300];
+	int busy;
 	uint32_t i;
 
 	wait_for(driver, STAGE_WIPE);
 	pair_advance(driver->pair);
 	release(driver, STAGE_WIPE);
 	wait_for(driver, STAGE_PERSIST);
-	if (pair_old_epoch_busy(driver->pair)) {
+	busy = pair_old_epoch_busy(driver->pair);
+	for (i = 0; i < batch->num_cases && busy != -1; i++) {
+		if (batch->cases[i].volume == busy) {
+			point_name(&batch->cases[i].point, name,
+				   sizeof(name));
+			fprintf(stderr, "one of these: %s\n", name);
+		}
+	}
+	if (busy != -1) {
 		die("the old epoch is still in use");
 	}
 	if (driver->mutant != MUTANT_NO_SYNC) {

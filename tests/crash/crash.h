@@ -58,6 +58,7 @@ struct sequence {
 	uint8_t operations[OPERATIONS_MAX];
 	bool as_user;		/* an unprivileged user does it */
 	bool has_ids;		/* what was there before has chosen ids */
+	uint8_t fail_at;	/* this leaf call fails; 0: none */
 };
 
 /* A place to crash in a sequence. */
@@ -82,6 +83,8 @@ struct golden {
 	uint8_t operation_records[OPERATIONS_MAX + 1];
 	uint8_t record_leafs[RECORDS_MAX + 1];	/* when record n was sent */
 	bool succeeded[OPERATIONS_MAX];
+	uint8_t failed_in;	/* operation (from 1) of fail_at; 0: it was
+				   never made */
 	char trees[GOLDEN_TREES][TREE_SIZE];	/* after n leaf calls */
 	/* The same without mirror.so, when n operations had replied. */
 	bool plain_succeeded[OPERATIONS_MAX];
@@ -98,6 +101,7 @@ struct crash_case {
 	/* the host's */
 	struct mirror_id session;
 	_Atomic uint8_t stage;
+	uint8_t attempts;	/* leaf calls, those that failed included */
 	uint8_t leafs;
 	uint8_t records;	/* handed to the link */
 	uint8_t acknowledged;

@@ -31,6 +31,7 @@ struct options {
 	const char *directory;
 	const char *host;
 	const char *only;	/* one point */
+	const char *cases;	/* file of points that are always tried */
 	double minutes;		/* 0: until all is done */
 	uint64_t seed;
 	int32_t per_sequence;	/* points of one sequence at most; 0: all; -1:
@@ -351,6 +352,9 @@ static void next_sequence(struct sequence *sequence, uint64_t number,
 	}
 	sequence->as_user = random_below(random, 2) == 1;
 	sequence->has_ids = random_below(random, 2) == 1;
+	if (sequence->count > 1 && random_below(random, 6) == 0) {
+		sequence->fail_at = (uint8_t)(1 + random_below(random, 8));
+	}
 }
 
 #define ALL_SEQUENCES (OP_COUNT + OP_COUNT * OP_COUNT + \
@@ -424,6 +428,23 @@ static void run_one(struct driver *driver, const char *name)
 	batch_crash(driver, &point, &golden, 1);
 }
 
+static void run_cases(struct driver *driver, const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[400];
+
+	if (file == NULL) {
+		die("%s: %s", path, strerror(errno));
+	}
+	while (fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] != '#' && line[0] != '\0') {
+			run_one(driver, line);
+		}
+	}
+	fclose(file);
+}
+
 static enum mutant mutant_of(const char *name)
 {
 	static const char *const names[] = {
@@ -447,6 +468,7 @@ static void parse_options(int argc, char **argv, struct options *options,
 		{ "directory", required_argument, NULL, 'd' },
 		{ "host", required_argument, NULL, 'H' },
 		{ "case", required_argument, NULL, 'c' },
+		{ "cases", required_argument, NULL, 'C' },
 		{ "minutes", required_argument, NULL, 'm' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "per-sequence", required_argument, NULL, 'p' },
@@ -470,6 +492,9 @@ static void parse_options(int argc, char **argv, struct options *options,
 			break;
 		case 'c':
 			options->only = optarg;
+			break;
+		case 'C':
+			options->cases = optarg;
 			break;
 		case 'm':
 			options->minutes = atof(optarg);
@@ -521,20 +546,24 @@ int main(int argc, char **argv)
 	if (options.only != NULL) {
 		run_one(driver, options.only);
 	} else {
+		if (options.cases != NULL) {
+			run_cases(driver, options.cases);
+		}
 		run_all(driver, &options, options.minutes > 0
 			? began + 60 * options.minutes : 1e18);
 	}
 	seconds = now_seconds() - began;
-	printf("%s: %llu points, %llu lost, %llu errors of the harness; "
-	       "%llu power cuts, %llu records replayed, %llu replays killed; "
-	       "%.0f s, %.0f points/s\n", driver->type,
+	printf("%s: %llu points, %llu lost, %llu replays failed, %llu cases "
+	       "broken; %llu power cuts, %llu records replayed, %llu replays "
+	       "killed; %.0f s, %.0f points/s\n", driver->type,
 	       (unsigned long long)driver->points,
 	       (unsigned long long)driver->lost,
+	       (unsigned long long)driver->failed,
 	       (unsigned long long)driver->broken,
 	       (unsigned long long)driver->cuts,
 	       (unsigned long long)driver->records,
 	       (unsigned long long)driver->kills, seconds,
 	       (double)driver->points / seconds);
-	return driver->lost == 0 && driver->broken == 0 &&
+	return driver->lost + driver->failed + driver->broken == 0 &&
 		driver->points > 0 ? 0 : 1;
 }

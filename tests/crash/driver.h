@@ -46,7 +46,8 @@ struct driver {
 
 	uint64_t points;
 	uint64_t lost;
-	uint64_t broken;	/* errors of the harness */
+	uint64_t failed;	/* replays that said so */
+	uint64_t broken;	/* cases that did not come to their place */
 	uint64_t cuts;
 	uint64_t records;
 	uint64_t kills;		/* replays that were killed */
@@ -104,8 +105,9 @@ void pair_begin(struct pair *pair);
 void pair_turn(struct pair *pair);
 /* All volumes begin a new epoch. */
 void pair_advance(struct pair *pair);
-/* Nothing is in flight in the old epoch? It must not be at PERSIST. */
-bool pair_old_epoch_busy(struct pair *pair);
+/* A volume that has something in flight in the old epoch, or -1. Nobody may at
+ * PERSIST. */
+int pair_old_epoch_busy(struct pair *pair);
 /* The old epoch of this volume (or the new one, too) goes. */
 void pair_wipe(struct pair *pair, uint32_t volume, bool early);
 /* The smbds are dead. */

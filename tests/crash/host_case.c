@@ -123,11 +123,35 @@ static void check_barriers(void)
 	}
 }
 
-void leaf_before(const char *call)
+/* Is it one that R1 has wait, even inside of a create? */
+static bool must_be_acknowledged(const char *call)
 {
-	if (running && stop_here(STOP_ACKNOWLEDGED, self->leafs + 1u)) {
-		case_stop();
+	return strstr(call, "xattr") == NULL && strstr(call, "chmod") == NULL &&
+		strstr(call, "chown") == NULL && strstr(call, "utimens") == NULL;
+}
+
+bool leaf_before(const char *call)
+{
+	if (!running) {
+		return false;
 	}
+	if (!self->plain && must_be_acknowledged(call) &&
+	    self->acknowledged < self->records) {
+		case_fail("R1: %s before the partner has its record", call);
+	}
+	self->attempts++;
+	if (self->plain || self->attempts != self->point.sequence.fail_at) {
+		/* What was made to fail has the number of the next one. */
+		if (self->attempts > self->point.sequence.fail_at &&
+		    stop_here(STOP_ACKNOWLEDGED, self->leafs + 1u)) {
+			case_stop();
+		}
+		return false;
+	}
+	if (golden() != NULL) {
+		golden()->failed_in = self->replied + 1;
+	}
+	return true;
 }
 
 void leaf_after(const char *call, int data_fd)
@@ -201,6 +225,9 @@ void case_replied(uint32_t n, bool succeeded)
 {
 	struct golden *g = golden();
 
+	if (self->acknowledged < self->records) {
+		case_fail("R2: replied before the partner has all records");
+	}
 	self->replied = (uint8_t)n;
 	if (g != NULL && self->plain) {
 		g->plain_succeeded[n - 1] = succeeded;

@@ -78,10 +78,11 @@ static void *real(const char *name)
 	if (next == NULL) { \
 		next = (type (*) parameters)real(#name); \
 	} \
-	if (counts) { \
-		leaf_before(#name); \
-		inside++; \
+	if (counts && leaf_before(#name)) { \
+		errno = ENOSPC; \
+		return (type)-1; \
 	} \
+	inside += counts; \
 	result = next arguments; \
 	if (counts) { \
 		saved_errno = errno; \
@@ -183,8 +184,8 @@ WRAPPER int posix_fallocate(int fd, off_t offset, off_t length)
 	if (next == NULL) {
 		next = (int (*)(int, off_t, off_t))real("posix_fallocate");
 	}
-	if (counts) {
-		leaf_before("posix_fallocate");
+	if (counts && leaf_before("posix_fallocate")) {
+		return ENOSPC;
 	}
 	result = next(fd, offset, length);
 	if (counts && result == 0) {

@@ -17,8 +17,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Defined by the program. data_fd: file content was changed; or -1. */
-void leaf_before(const char *call);
+/*
+ * Defined by the program. data_fd: file content was changed; or -1. A call
+ * that leaf_before() says true of is not made: it fails with ENOSPC.
+ */
+bool leaf_before(const char *call);
 void leaf_after(const char *call, int data_fd);
 
 /* Calls about this device count from now on; 0: none. */

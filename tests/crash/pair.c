@@ -179,17 +179,17 @@ void pair_advance(struct pair *pair)
 	}
 }
 
-bool pair_old_epoch_busy(struct pair *pair)
+int pair_old_epoch_busy(struct pair *pair)
 {
 	uint32_t i;
 
 	for (i = 0; i < VOLUMES; i++) {
 		if (state_page_epoch_busy(pair->pages[i],
 					  pair->old_epochs[i])) {
-			return true;
+			return (int)i;
 		}
 	}
-	return false;
+	return -1;
 }
 
 void pair_wipe(struct pair *pair, uint32_t volume, bool early)

@@ -3,7 +3,7 @@
  * Places to crash: all of a sequence, and their names. A name is what a
  * failing case is told and repeated by:
  *
- *   create_n,write_n:user,ids:held3:wipe1:persist5:eager:kill2
+ *   create_n,write_n:user,ids,fail0:held3:wipe1:persist5:eager:kill2
  */
 
 #include <stdio.h>
@@ -180,26 +180,34 @@ static uint8_t operation_of_leaf(const struct golden *g, uint8_t leaf)
 	return n;
 }
 
+/*
+ * A call that was made to fail fails at no replay: while its operation is
+ * under way, "it was done" is right as well, and no run has shown that. So
+ * places to crash come after it.
+ */
 struct point *points_of(TALLOC_CTX *mem_ctx, const struct golden *golden,
 			uint64_t *random)
 {
 	struct list list = { .golden = golden, .random = random };
+	const uint8_t failed = golden->failed_in;
 	uint8_t n, operation;
 
 	list.points = talloc_array(NULL, struct point, 0);
-	for (n = 1; n <= golden->records; n++) {
+	for (n = golden->operation_records[failed] + 1; n <= golden->records;
+	     n++) {
 		operation = operation_of_record(golden, n);
 		add_prefixes(&list, STOP_SENT, n, golden->record_leafs[n],
 			     operation);
 		add_prefixes(&list, STOP_HELD, n, golden->record_leafs[n],
 			     operation);
 	}
-	for (n = 1; n <= golden->leafs; n++) {
+	for (n = golden->operation_leafs[failed] + 1; n <= golden->leafs;
+	     n++) {
 		operation = operation_of_leaf(golden, n);
 		add_prefixes(&list, STOP_ACKNOWLEDGED, n, n - 1, operation);
 		add_prefixes(&list, STOP_APPLIED, n, n, operation);
 	}
-	for (n = 1; n <= golden->sequence.count; n++) {
+	for (n = failed > 0 ? failed : 1; n <= golden->sequence.count; n++) {
 		add_prefixes(&list, STOP_REPLIED, n,
 			     golden->operation_leafs[n], n);
 	}
@@ -220,8 +228,9 @@ void point_name(const struct point *p, char *text, size_t size)
 					       s->operations[i]));
 	}
 	snprintf(text + at, size - at,
-		 ":%s,%s:%s%u:%s%u:persist%u:%s:kill%u",
+		 ":%s,%s,fail%u:%s%u:%s%u:persist%u:%s:kill%u",
 		 s->as_user ? "user" : "root", s->has_ids ? "ids" : "noids",
+		 s->fail_at,
 		 stop_names[p->stop], p->stop_at, p->keep ? "keep" : "wipe",
 		 p->wipe_at, p->persist_at, p->eager ? "eager" : "lazy",
 		 p->kill_at);
@@ -266,17 +275,18 @@ static bool parse_stop(const char *text, struct point *point)
 bool point_parse(const char *text, struct point *point)
 {
 	char operations[200], user[8], ids[8], stop[32], old[8], eager[8];
-	unsigned int wipe_at, persist_at, kill_at;
+	unsigned int fail_at, wipe_at, persist_at, kill_at;
 
 	*point = (struct point) { .stop = STOP_NEVER };
-	if (sscanf(text, "%199[^:]:%7[a-z],%7[a-z]:%31[a-z0-9]:"
+	if (sscanf(text, "%199[^:]:%7[a-z],%7[a-z],fail%u:%31[a-z0-9]:"
 		   "%4[a-z]%u:persist%u:%7[a-z]:kill%u",
-		   operations, user, ids, stop, old, &wipe_at, &persist_at,
-		   eager, &kill_at) != 9) {
+		   operations, user, ids, &fail_at, stop, old, &wipe_at,
+		   &persist_at, eager, &kill_at) != 10) {
 		return false;
 	}
 	point->sequence.as_user = strcmp(user, "user") == 0;
 	point->sequence.has_ids = strcmp(ids, "ids") == 0;
+	point->sequence.fail_at = (uint8_t)fail_at;
 	point->keep = strcmp(old, "keep") == 0;
 	point->wipe_at = (uint8_t)wipe_at;
 	point->persist_at = (uint8_t)persist_at;
