@@ -7,7 +7,7 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak torture fuzz stage
+	soak torture fuzz crash stage
 
 all: build/configured
 	@$(WAF) build
@@ -21,6 +21,7 @@ help:
 	@echo "make soak CUTS=20 power cuts in a row under load [FS=ext4|xfs] [MIRROR=yes|no]"
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
+	@echo "make crash        crash points, ext4 and xfs [MINUTES=60] [SAMPLE=yes] [SEED=1] [FS=..] [CASE=..]"
 	@echo "make check-style  line lengths, clang-tidy, cppcheck, shellcheck"
 
 prepare:
@@ -61,6 +62,11 @@ torture: stage
 
 fuzz: all
 	@tests/fuzz/run $(or $(SECONDS),60)
+
+crash: all
+	@tests/crash/run $(if $(FS),--fs $(FS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(CASE),--case '$(CASE)',--minutes $(or $(MINUTES),60)) \
+		$(if $(SAMPLE),--sample)
 
 check-style:
 	@source/build/check-style

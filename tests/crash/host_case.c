@@ -126,8 +126,10 @@ static void check_barriers(void)
 /* Is it one that R1 has wait, even inside of a create? */
 static bool must_be_acknowledged(const char *call)
 {
-	return strstr(call, "xattr") == NULL && strstr(call, "chmod") == NULL &&
-		strstr(call, "chown") == NULL && strstr(call, "utimens") == NULL;
+	return strstr(call, "xattr") == NULL &&
+		strstr(call, "chmod") == NULL &&
+		strstr(call, "chown") == NULL &&
+		strstr(call, "utimens") == NULL;
 }
 
 bool leaf_before(const char *call)
