@@ -48,6 +48,7 @@ struct driver {
 	uint64_t lost;
 	uint64_t failed;	/* replays that said so */
 	uint64_t broken;	/* cases that did not come to their place */
+	uint32_t reports;
 	uint64_t cuts;
 	uint64_t records;
 	uint64_t kills;		/* replays that were killed */
