@@ -84,8 +84,11 @@ static void wait_for(struct driver *driver, enum stage stage)
 				   sizeof(name));
 			if (batch->cases[i].stage < stage) {
 				fprintf(stderr, "hangs before stage %d: %s "
-					"(leafs %u, records %u)\n", stage,
-					name, batch->cases[i].leafs,
+					"(volume %u, %u leafs, %u of %u "
+					"records acknowledged)\n", stage,
+					name, batch->cases[i].volume,
+					batch->cases[i].leafs,
+					batch->cases[i].acknowledged,
 					batch->cases[i].records);
 			}
 		}

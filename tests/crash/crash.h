@@ -58,7 +58,9 @@ struct sequence {
 	uint8_t operations[OPERATIONS_MAX];
 	bool as_user;		/* an unprivileged user does it */
 	bool has_ids;		/* what was there before has chosen ids */
+	bool sessions;		/* each operation by a smbd of its own */
 	uint8_t fail_at;	/* this leaf call fails; 0: none */
+	uint8_t break_at;	/* the link breaks at this record; 0: never */
 };
 
 /* A place to crash in a sequence. */
@@ -99,11 +101,12 @@ struct crash_case {
 	int32_t golden;		/* write what is seen to this; < 0: no */
 
 	/* the host's */
-	struct mirror_id session;
+	struct mirror_id sessions[OPERATIONS_MAX];
+	uint8_t num_sessions;
 	_Atomic uint8_t stage;
 	uint8_t attempts;	/* leaf calls, those that failed included */
 	uint8_t leafs;
-	uint8_t records;	/* handed to the link */
+	uint8_t records;	/* of all sessions; handed to the link */
 	uint8_t acknowledged;
 	uint8_t replied;	/* operations that were answered */
 	bool stopped;		/* at its point, and not at its end */

@@ -352,6 +352,11 @@ static void next_sequence(struct sequence *sequence, uint64_t number,
 	}
 	sequence->as_user = random_below(random, 2) == 1;
 	sequence->has_ids = random_below(random, 2) == 1;
+	sequence->sessions = sequence->count > 1 &&
+		random_below(random, 2) == 1;
+	if (random_below(random, 8) == 0) {
+		sequence->break_at = (uint8_t)(1 + random_below(random, 8));
+	}
 	if (sequence->count > 1 && random_below(random, 6) == 0) {
 		sequence->fail_at = (uint8_t)(1 + random_below(random, 8));
 	}

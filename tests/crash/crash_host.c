@@ -115,24 +115,14 @@ static struct auth_session_info *session_of(TALLOC_CTX *mem_ctx, bool user)
 	return info;
 }
 
-static void run_case(struct batch *batch, uint32_t number)
+static struct conn_struct_tos *connect_share(
+	const struct crash_case *c, const char *directory,
+	const struct auth_session_info *info)
 {
-	struct crash_case *c = &batch->cases[number];
-	TALLOC_CTX *frame = talloc_stackframe();
-	struct auth_session_info *info = NULL;
+	int snum = lp_servicenumber(c->plain ? "plain" : "mirrored");
 	struct conn_struct_tos *made = NULL;
-	char directory[128];
-	int snum;
 	NTSTATUS status;
-	uint32_t i;
 
-	case_begin(batch, c);
-	case_directory(batch, number, directory, sizeof(directory));
-	info = session_of(frame, c->point.sequence.as_user);
-	snum = lp_servicenumber(c->plain ? "plain" : "mirrored");
-	if (info == NULL || snum < 0) {
-		case_fail("no session or no share");
-	}
 	status = create_conn_struct_tos_cwd(global_messaging_context(), snum,
 					    directory, info, &made);
 	if (!NT_STATUS_IS_OK(status)) {
@@ -147,12 +137,37 @@ static void run_case(struct batch *batch, uint32_t number)
 	set_sec_ctx(info->unix_token->uid, info->unix_token->gid,
 		    info->unix_token->ngroups, info->unix_token->groups,
 		    info->security_token);
+	return made;
+}
 
+static void run_case(struct batch *batch, uint32_t number)
+{
+	struct crash_case *c = &batch->cases[number];
+	TALLOC_CTX *frame = talloc_stackframe();
+	struct auth_session_info *info = NULL;
+	struct conn_struct_tos *made = NULL;
+	char directory[128];
+	uint32_t i;
+
+	case_begin(batch, c);
+	case_directory(batch, number, directory, sizeof(directory));
+	info = session_of(frame, c->point.sequence.as_user);
+	if (info == NULL) {
+		case_fail("no session");
+	}
+	made = connect_share(c, directory, info);
 	case_ready();
 	for (i = 0; i < c->point.sequence.count; i++) {
-		TALLOC_CTX *request = talloc_stackframe();
+		TALLOC_CTX *request = NULL;
 		bool ok;
 
+		if (i > 0 && c->point.sequence.sessions) {
+			smbd_change_to_root_user();
+			TALLOC_FREE(made);
+			link_forget();
+			made = connect_share(c, directory, info);
+		}
+		request = talloc_stackframe();
 		ok = operation_do(made->conn, c->point.sequence.operations[i]);
 		TALLOC_FREE(request);
 		case_replied(i + 1, ok);

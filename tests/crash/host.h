@@ -38,6 +38,8 @@ struct crash_case *case_current(void);
 
 /* ------------------------------------------------------------ host_link.c */
 
+/* What comes now is of another smbd. */
+void link_forget(void);
 /* The event loop waits: nothing goes on without the partner. */
 void link_in_event_loop(bool is);
 

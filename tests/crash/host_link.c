@@ -8,6 +8,9 @@
  *               case ends when it cannot do anything without the partner.
  * STOP_HELD n   from record n on no acknowledgement is seen; the case ends
  *               when the partner has all that was sent.
+ *
+ * Besides, a link may break at a record (R5): half of the times before the
+ * record arrives, else before its acknowledgement does.
  */
 
 #include <sys/socket.h>
@@ -18,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "../../source/common/record.h"
 #include "../../source/common/wire.h"
 #include "crash.h"
 #include "host.h"
@@ -37,10 +41,19 @@ static bool swallowing;	/* STOP_SENT has come */
 static bool deaf;	/* STOP_HELD has come */
 static bool in_loop;
 static int link_socket = -1;
+static uint8_t before;	/* records of earlier sessions */
+static enum { WHOLE, BREAKING, BROKEN } condition;
 
 void link_in_event_loop(bool is)
 {
 	in_loop = is;
+}
+
+void link_forget(void)
+{
+	link_socket = -1;
+	out = in = (struct stream) { .got = 0 };
+	before = case_current()->records;
 }
 
 static bool is_link(int fd)
@@ -58,10 +71,12 @@ static bool is_link(int fd)
 	    domain != AF_INET) {
 		return false;
 	}
-	if (link_socket != -1) {
-		case_fail("the link was made a second time");
+	if (swallowing || deaf) {
+		/* Whatever it is told now comes after the crash. */
+		case_stop();
 	}
 	link_socket = fd;
+	out = in = (struct stream) { .got = 0 };
 	return true;
 }
 
@@ -103,22 +118,54 @@ static size_t stream_take(struct stream *s, const uint8_t *bytes, size_t n,
 	return take;
 }
 
+static void note_record(struct crash_case *c)
+{
+	enum record_type type;
+	uint64_t sequence, epoch;
+
+	if (record_peek(out.payload, out.kept, &type, &sequence,
+			&epoch) != 0) {
+		case_fail("a frame with no record");
+	}
+	if (before + sequence <= c->records) {
+		/* Sent again. */
+		return;
+	}
+	if (c->records == RECORDS_MAX) {
+		case_fail("more than %d records", RECORDS_MAX);
+	}
+	c->records++;
+	case_sent(c->records);
+	deaf |= c->point.stop == STOP_HELD && c->records >= c->point.stop_at;
+	if (condition == WHOLE && c->records == c->point.sequence.break_at) {
+		condition = BREAKING;
+	}
+}
+
+static void note_session(struct crash_case *c, const struct mirror_id *id)
+{
+	uint8_t n = c->num_sessions;
+
+	if (n > 0 && mirror_id_equal(&c->sessions[n - 1], id)) {
+		return;
+	}
+	if (n == OPERATIONS_MAX) {
+		case_fail("more sessions than operations");
+	}
+	c->sessions[n] = *id;
+	c->num_sessions++;
+}
+
 static void note_sent(struct crash_case *c)
 {
 	struct message hello;
 
 	if (out.type == FRAME_RECORD) {
-		if (c->records == RECORDS_MAX) {
-			case_fail("more than %d records", RECORDS_MAX);
-		}
-		c->records++;
-		case_sent(c->records);
-		deaf |= c->point.stop == STOP_HELD &&
-			c->records >= c->point.stop_at;
+		note_record(c);
 	} else if (out.type == FRAME_HELLO &&
 		   message_decode(NULL, FRAME_HELLO, out.payload, out.kept,
 				  &hello) == 0) {
-		c->session = hello.session;
+		note_session(c, &hello.session);
 	}
 }
 
@@ -126,11 +173,11 @@ static uint64_t acknowledged_by(const struct stream *s)
 {
 	struct message ack;
 
-	if (s->type != FRAME_ACK ||
-	    message_decode(NULL, FRAME_ACK, s->payload, s->kept, &ack) != 0) {
+	if ((s->type != FRAME_ACK && s->type != FRAME_WELCOME) ||
+	    message_decode(NULL, s->type, s->payload, s->kept, &ack) != 0) {
 		return 0;
 	}
-	return ack.sequence;
+	return before + ack.sequence;
 }
 
 /* Has the partner acknowledged all that was sent, unheard by us? */
@@ -247,6 +294,16 @@ static size_t total_of(const struct msghdr *msg)
 	return total;
 }
 
+/* An odd one breaks before it is sent: nobody ever counts it then. */
+static bool breaks_before(const struct msghdr *msg)
+{
+	const struct crash_case *c = case_current();
+	const uint8_t at = c->point.sequence.break_at;
+
+	return condition == WHOLE && at % 2 == 1 && c->records + 1 == at &&
+		msg->msg_iovlen > 1;
+}
+
 /* What is in front of the record that must not arrive. */
 static void send_first(int fd, const struct msghdr *msg, size_t length)
 {
@@ -283,6 +340,11 @@ WRAPPER ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 		return next(fd, msg, flags);
 	}
 	total = total_of(msg);
+	if (condition == BREAKING) {
+		errno = EPIPE;
+		condition = BROKEN;
+		return -1;
+	}
 	if (swallowing) {
 		return (ssize_t)total;
 	}
@@ -291,6 +353,11 @@ WRAPPER ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	if (allowed < total) {
 		send_first(fd, msg, allowed);
 		return (ssize_t)total;
+	}
+	if (breaks_before(msg)) {
+		errno = EPIPE;
+		condition = BROKEN;
+		return -1;
 	}
 	sent = next(fd, msg, flags);
 	if (sent > 0) {
@@ -310,6 +377,11 @@ WRAPPER ssize_t recv(int fd, void *buffer, size_t size, int flags)
 	}
 	if (!is_link(fd)) {
 		return next(fd, buffer, size, flags);
+	}
+	if (condition == BREAKING) {
+		errno = ECONNRESET;
+		condition = BROKEN;
+		return -1;
 	}
 	if (in_loop) {
 		check_stop();

@@ -490,6 +490,8 @@ bool operation_do(struct connection_struct *conn, unsigned int number)
 		return create(conn, "n", FILE_CREATE, file, normal);
 	case OP_create_dn:
 		return create(conn, "d/n", FILE_OPEN_IF, file, normal);
+	case OP_create_nx:
+		return create(conn, "n/x", FILE_CREATE, file, normal);
 	case OP_create_acl:
 		return create_with_acl(conn);
 	case OP_overwrite_a:
@@ -541,6 +543,8 @@ bool operation_do(struct connection_struct *conn, unsigned int number)
 		return remove_path(conn, "n");
 	case OP_delete_dx:
 		return remove_path(conn, "d/x");
+	case OP_delete_nx:
+		return remove_path(conn, "n/x");
 	case OP_mkdir_n:
 		return create(conn, "n", FILE_CREATE, dir,
 			      FILE_ATTRIBUTE_DIRECTORY);

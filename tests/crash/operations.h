@@ -6,7 +6,7 @@
  *   b      300 bytes, a stream b:s
  *   d/     d/x 4096 bytes
  *   e/     empty
- *   n, d/n, m are not there
+ *   n, d/n, m are not there; n may become a file or a directory with n/x
  *
  * Owns: their names. What they do is in host_operations.c.
  */
@@ -24,6 +24,7 @@
 	X(supersede_b) \
 	X(write_a) \
 	X(write_dx) \
+	X(create_nx) \
 	X(write_n) \
 	X(append_a) \
 	X(append_b) \
@@ -44,6 +45,7 @@
 	X(delete_a) \
 	X(delete_n) \
 	X(delete_dx) \
+	X(delete_nx) \
 	X(mkdir_n) \
 	X(mkdir_dn) \
 	X(rmdir_e) \

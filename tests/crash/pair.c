@@ -31,6 +31,8 @@ struct pair {
 	struct mirrord mirrord;
 	const char *mount;
 	struct state_page *pages[VOLUMES];
+	struct page_partner partners[VOLUMES];
+	bool running;
 	uint64_t old_epochs[VOLUMES];
 };
 
@@ -134,6 +136,8 @@ static void begin_volume(struct pair *pair, uint32_t volume, dev_t device)
 	partner.incarnation = info.incarnation;
 	state_page_set_device(page, device);
 	state_page_set_mode(page, PAGE_MIRRORED, GENERATION, &partner);
+	pair->partners[volume] = partner;
+	pair->running = true;
 }
 
 void pair_begin(struct pair *pair)
@@ -159,11 +163,20 @@ void pair_turn(struct pair *pair)
 {
 	struct tevent_context *ev = pair->mirrord.ev;
 	bool over = false;
+	uint32_t i;
 
 	tevent_add_timer(ev, pair, tevent_timeval_current_ofs(0, 1000), wake,
 			 &over);
 	while (!over) {
 		tevent_loop_once(ev);
+	}
+	for (i = 0; i < VOLUMES && pair->running; i++) {
+		/* A smbd had no link for a while; the owner's mirrord looks,
+		 * and finds that all is well. */
+		if (state_page_mode(pair->pages[i]) == PAGE_WAITING) {
+			state_page_set_mode(pair->pages[i], PAGE_MIRRORED,
+					    GENERATION, &pair->partners[i]);
+		}
 	}
 }
 
@@ -207,6 +220,7 @@ void pair_end(struct pair *pair)
 {
 	uint32_t i;
 
+	pair->running = false;
 	for (i = 0; i < VOLUMES; i++) {
 		state_page_set_mode(pair->pages[i], PAGE_WAITING, GENERATION,
 				    NULL);

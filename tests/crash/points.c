@@ -3,7 +3,7 @@
  * Places to crash: all of a sequence, and their names. A name is what a
  * failing case is told and repeated by:
  *
- *   create_n,write_n:user,ids,fail0:held3:wipe1:persist5:eager:kill2
+ *   create_n,write_n:user,ids,one,fail0,break0:held3:wipe1:persist5:eager:kill2
  */
 
 #include <stdio.h>
@@ -228,9 +228,9 @@ void point_name(const struct point *p, char *text, size_t size)
 					       s->operations[i]));
 	}
 	snprintf(text + at, size - at,
-		 ":%s,%s,fail%u:%s%u:%s%u:persist%u:%s:kill%u",
+		 ":%s,%s,%s,fail%u,break%u:%s%u:%s%u:persist%u:%s:kill%u",
 		 s->as_user ? "user" : "root", s->has_ids ? "ids" : "noids",
-		 s->fail_at,
+		 s->sessions ? "each" : "one", s->fail_at, s->break_at,
 		 stop_names[p->stop], p->stop_at, p->keep ? "keep" : "wipe",
 		 p->wipe_at, p->persist_at, p->eager ? "eager" : "lazy",
 		 p->kill_at);
@@ -274,18 +274,21 @@ static bool parse_stop(const char *text, struct point *point)
 
 bool point_parse(const char *text, struct point *point)
 {
-	char operations[200], user[8], ids[8], stop[32], old[8], eager[8];
-	unsigned int fail_at, wipe_at, persist_at, kill_at;
+	char operations[200], user[8], ids[8], each[8], stop[32], old[8], eager[8];
+	unsigned int fail_at, break_at, wipe_at, persist_at, kill_at;
 
 	*point = (struct point) { .stop = STOP_NEVER };
-	if (sscanf(text, "%199[^:]:%7[a-z],%7[a-z],fail%u:%31[a-z0-9]:"
+	if (sscanf(text, "%199[^:]:%7[a-z],%7[a-z],%7[a-z],fail%u,"
+		   "break%u:%31[a-z0-9]:"
 		   "%4[a-z]%u:persist%u:%7[a-z]:kill%u",
-		   operations, user, ids, &fail_at, stop, old, &wipe_at,
-		   &persist_at, eager, &kill_at) != 10) {
+		   operations, user, ids, each, &fail_at, &break_at, stop, old,
+		   &wipe_at, &persist_at, eager, &kill_at) != 12) {
 		return false;
 	}
 	point->sequence.as_user = strcmp(user, "user") == 0;
 	point->sequence.has_ids = strcmp(ids, "ids") == 0;
+	point->sequence.sessions = strcmp(each, "each") == 0;
+	point->sequence.break_at = (uint8_t)break_at;
 	point->sequence.fail_at = (uint8_t)fail_at;
 	point->keep = strcmp(old, "keep") == 0;
 	point->wipe_at = (uint8_t)wipe_at;

@@ -35,13 +35,22 @@ struct adding {
 	struct replay *replay;
 	struct driver *driver;
 	uint32_t volume;
-	const struct mirror_id *only;
+	const struct crash_case *only;
 	uint64_t records;
 };
 
-static bool is_of(const struct mirror_id *session, const struct crash_case *c)
+/* Which of its sessions is it? -1: none. */
+static int session_of(const struct crash_case *c,
+		      const struct mirror_id *session)
 {
-	return mirror_id_equal(session, &c->session);
+	uint8_t i;
+
+	for (i = 0; i < c->num_sessions; i++) {
+		if (mirror_id_equal(session, &c->sessions[i])) {
+			return i;
+		}
+	}
+	return -1;
 }
 
 /* --mutant norecord: the last one of each case. */
@@ -56,7 +65,7 @@ static bool is_left_out(const struct adding *adding,
 		return false;
 	}
 	for (i = 0; i < batch->num_cases; i++) {
-		if (is_of(session, &batch->cases[i])) {
+		if (session_of(&batch->cases[i], session) == 0) {
 			return sequence == batch->cases[i].records;
 		}
 	}
@@ -70,7 +79,8 @@ static int add(uint64_t order, const struct mirror_id *session,
 	enum record_type type;
 	uint64_t sequence, epoch;
 
-	if (adding->only != NULL && !mirror_id_equal(session, adding->only)) {
+	if (adding->only != NULL &&
+	    session_of(adding->only, session) == -1) {
 		return 0;
 	}
 	if (record_peek(record, length, &type, &sequence, &epoch) != 0) {
@@ -95,7 +105,7 @@ static void tell(enum replay_level level, const char *message,
 }
 
 static int redo(struct driver *driver, uint32_t volume,
-		const struct mirror_id *only, uint64_t *records)
+		const struct crash_case *only, uint64_t *records)
 {
 	TALLOC_CTX *frame = talloc_new(NULL);
 	struct adding adding = {
@@ -145,7 +155,7 @@ bool redo_killed(struct driver *driver, uint32_t number)
 	int status;
 	pid_t child;
 
-	if (mirror_id_is_none(&c->session) || c->point.kill_at == 0) {
+	if (c->num_sessions == 0 || c->point.kill_at == 0) {
 		return false;
 	}
 	child = fork();
@@ -155,7 +165,7 @@ bool redo_killed(struct driver *driver, uint32_t number)
 		}
 		leafs_watch(st.st_dev);
 		leafs_left = c->point.kill_at;
-		redo(driver, c->volume, &c->session, &records);
+		redo(driver, c->volume, c, &records);
 		_exit(0);
 	}
 	if (child == -1 || waitpid(child, &status, 0) != child) {
