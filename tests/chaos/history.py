@@ -6,7 +6,7 @@ the one machine that all clients run on:
     H 1 SHARE SEED CLIENT TIME
     C CONN TIME NODE                  connected; who answers ARP there, or -
     I SEQ TIME CONN KIND ARGUMENT..   issued
-    A SEQ TIME RESULT..               answered
+    A SEQ TIME CONN RESULT..          answered, maybe over a newer connection
     N SEQ TIME ERRNO                  refused: it did nothing, and says nothing
     D SEQ TIME ERRNO                  in doubt: no answer to rely on
 What is in doubt may happen at any time after it was issued, or never.
@@ -36,7 +36,8 @@ class Journal:
     def __init__(self, path=None, lines=None):
         self.operations = []
         self.connections = {}       # number -> (time, node)
-        self.errors = {}            # errno -> count
+        self.errors = {}            # errno of those in doubt -> count
+        self.refused = 0
         self.share = self.client = None
         if lines is None:
             with open(path) as file:
@@ -67,17 +68,15 @@ class Journal:
             self.operations.append(op)
         elif kind == 'A':
             by_seq[number].answered = time
-            by_seq[number].result = ' '.join(word[3:])
+            by_seq[number].conn = int(word[3])
+            by_seq[number].result = ' '.join(word[4:])
         elif kind == 'N':
             self.operations.remove(by_seq[number])
-            self.count(word[3])
+            self.refused += 1
         elif kind == 'D':
-            self.count(word[3])
+            self.errors[word[3]] = self.errors.get(word[3], 0) + 1
         else:
             raise ValueError(kind)
-
-    def count(self, error):
-        self.errors[error] = self.errors.get(error, 0) + 1
 
 
 def runs(token):
@@ -131,7 +130,7 @@ def names(operations):
     for op in operations:
         if op.kind in ('read', 'write'):
             continue
-        paths = op.args[:2] if op.kind.startswith('rename') else op.args[:1]
+        paths = op.args[:2] if op.kind == 'rename' else op.args[:1]
         if op.kind == 'list':
             folder, args = paths[0], ()
         else:

@@ -44,7 +44,7 @@ class Names:
         mkdir NAME -> ok, exists
         stat NAME -> ok, none
         unlink, rmdir NAME -> ok, none
-        rename, renamedir NAME NAME -> ok, none, exists
+        rename NAME NAME -> ok, none, exists
         list -> the names, sorted, with commas between
     """
 
@@ -54,8 +54,7 @@ class Names:
         self.actions = {
             'create': self.create, 'mkdir': self.mkdir, 'who': self.who,
             'stat': self.stat, 'unlink': self.unlink, 'rmdir': self.unlink,
-            'rename': self.rename, 'renamedir': self.rename,
-            'list': self.list}
+            'rename': self.rename, 'list': self.list}
 
     def initial(self):
         return ()
@@ -213,7 +212,7 @@ class Names:
                        ('moved',) + at[1:])
             if there:
                 closed = self.release(state, at, others)
-                if label == 'move again' or op.kind == 'renamedir':
+                if label == 'move again':
                     if may_fail:
                         yield closed, None
                 else:

@@ -48,8 +48,8 @@ def journals(text, nodes=None):
             mine.append((float(word[1]) + 0.1, 'D %d %.1f 104\n' % (
                 seq, float(word[1]) + 0.1)))
         else:
-            mine.append((float(word[2]), 'A %d %s %s\n' % (
-                seq, word[2], result)))
+            mine.append((float(word[2]), 'A %d %s %d %s\n' % (
+                seq, word[2], conn, result)))
     return [Journal(client, [text for _, text in mine])
             for client, mine in lines.items()]
 
@@ -204,11 +204,11 @@ case(True, 'rename collided after it had deleted', '''
     c 6 7 create g/y 9 = ok
     a 10 11 who g/y = 9
     a 12 13 who g/x = 7''')
-case(False, 'rename of a folder deletes nothing', '''
+case(True, 'rename of a folder replaces, too', '''
     a 1 2 mkdir d/x = ok
     a 3 4 mkdir d/y = ok
-    b 5 6 renamedir d/x d/y = exists
-    a 7 8 stat d/y = none''')
+    b 5 6 rename d/x d/y = ok
+    a 7 8 stat d/x = none''')
 case(True, 'two that delete at once', '''
     a 1 2 create g/x 7 = ok
     b 3 6 unlink g/x = ok
