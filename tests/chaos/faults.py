@@ -94,6 +94,15 @@ class Scene:
     def heal(self):
         self.lab.heal()
 
+    def make_redundant(self):
+        """A fault meets a whole pair: two at once may well stop it."""
+        if not all(self.lab.ok(node, 'ctdb', 'pnn')
+                   for node in self.lab.nodes_with_power()) or len(
+                       self.lab.nodes_with_power()) < len(NODES):
+            self.heal()
+            self.note('healed')
+        self.lab.wait_mirrored()
+
 
 # --------------------------------------------------------- killed and stopped
 def stop_for(scene, node, name, shortest, longest, pattern):
@@ -309,6 +318,18 @@ def interconnect_slow(scene):
     node = scene.rng.choice(NODES)
     shaped(scene, node, '1mbit', '4kb', scene.rng.uniform(2, 6),
            '%s sends 1 Mbit/s')
+
+
+@fault(3)
+def cut_while_slow(scene):
+    """R2: a node dies while its records queue before a slow interconnect."""
+    node = scene.rng.choice(NODES)
+    scene.lab.on(node, 'tc', 'qdisc', 'replace', 'dev', 'ic', 'root', 'tbf',
+                 'rate', '500kbit', 'burst', '2kb', 'latency', '2s')
+    scene.note('%s sends 0.5 Mbit/s' % node)
+    scene.pause(0.3, 2)
+    scene.crash(node)
+    scene.wait_served_by(other(node))
 
 
 @fault(3)

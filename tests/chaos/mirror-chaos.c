@@ -187,6 +187,11 @@ static bool failed(struct client *c, const char *if_exists,
 		answer(c, if_not);
 		return true;
 	}
+	if (good && error == EBUSY && if_exists != NULL &&
+	    if_not == NULL) {
+		answer(c, "busy");	/* of what creates: see models.py */
+		return true;
+	}
 	if (good && error == EBUSY) {	/* a sharing violation */
 		fprintf(c->journal, "N %"PRIu64" %.6f %d\n", c->seq, now(),
 			error);

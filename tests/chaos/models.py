@@ -10,7 +10,8 @@ deletion that was answered may still have to wait for another client's handle;
 if the server dies before that handle is closed, the file stays. libsmbclient's
 rename moves, and if the target exists deletes it and moves again. Handles that
 read or write exclude those that delete or move: such operations are told
-"busy", did nothing and are left out of the history.
+"busy", did nothing and are left out of the history. But what creates does so
+before it has its handle: told "busy", it may have made something nevertheless.
 """
 
 ZERO = '0'
@@ -39,9 +40,9 @@ class Names:
     The place of an operation is (label, object that it has a handle of or
     None, name under which it opened it).
 
-        create NAME VALUE -> ok, exists     a new file with content VALUE
+        create NAME VALUE -> ok, exists, busy   a new file with content VALUE
         who NAME -> VALUE, empty, none
-        mkdir NAME -> ok, exists
+        mkdir NAME -> ok, exists, busy
         stat NAME -> ok, none
         unlink, rmdir NAME -> ok, none
         rename NAME NAME -> ok, none, exists
@@ -117,6 +118,9 @@ class Names:
 
     def create(self, state, op, at, others):
         name, value = op.args[0], op.args[1]
+        if op.result == 'busy':
+            yield from self.busy(state, name, value, False)
+            return
         if at == self.START:
             if self.find(state, name):
                 if self.end(op, 'exists'):
@@ -130,13 +134,20 @@ class Names:
             yield self.replace(state, entry,
                                entry[:2] + (True,) + entry[3:]), None
 
+    def busy(self, state, name, made, content):
+        yield state, None
+        if not self.find(state, name):
+            yield self.replace(state, None, (name, made, content, False)), None
+
     def mkdir(self, state, op, at, others):
         name = op.args[0]
-        if self.find(state, name):
+        made = '%s-%d' % (op.client, op.seq)
+        if op.result == 'busy':
+            yield from self.busy(state, name, made, True)
+        elif self.find(state, name):
             if self.end(op, 'exists'):
                 yield state, None
         elif self.end(op, 'ok'):
-            made = '%s-%d' % (op.client, op.seq)
             yield self.replace(state, None, (name, made, True, False)), None
 
     def who(self, state, op, at, others):

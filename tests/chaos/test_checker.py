@@ -156,6 +156,14 @@ case(False, 'resurrected name in the way', '''
 case(False, 'two creators of one name', '''
     a 1 3 create g/x 7 = ok
     b 2 4 create g/x 8 = ok''')
+case(True, 'a creator that is told "busy"', '''
+    a 1 4 create g/x 7 = busy
+    b 2 3 rename g/x g/y = ok
+    b 5 6 who g/y = empty''')
+case(False, 'a creator that was told "busy" creates later', '''
+    a 1 4 create g/x 7 = busy
+    b 5 6 who g/x = none
+    b 7 8 who g/x = empty''')
 case(True, 'create in doubt came late', '''
     a 1 ? create g/x 7
     b 2 3 who g/x = none
