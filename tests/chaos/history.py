@@ -8,8 +8,10 @@ the one machine that all clients run on:
     I SEQ TIME CONN KIND ARGUMENT..   issued
     A SEQ TIME CONN RESULT..          answered, maybe over a newer connection
     N SEQ TIME ERRNO                  refused: it did nothing, and says nothing
+    F SEQ TIME ERRNO                  failed: answered with an error
     D SEQ TIME ERRNO                  in doubt: no answer to rely on
-What is in doubt may happen at any time after it was issued, or never.
+What is in doubt may happen at any time after it was issued, or never. What
+failed may have got as far as it likes, but not after its answer.
 
 Operations on bytes, in blocks of UNITS units:
     write FILE FIRST COUNT VALUE      -> ok
@@ -20,7 +22,7 @@ unit is a register of its own. Those with the same history are checked once.
 Operations on names: see models.Names.
 """
 
-from linear import INFINITY, Operation, search
+from linear import FAILED, INFINITY, Operation, search
 from models import Names, Register, ZERO
 
 UNITS = 256
@@ -73,6 +75,10 @@ class Journal:
         elif kind == 'N':
             self.operations.remove(by_seq[number])
             self.refused += 1
+        elif kind == 'F':
+            by_seq[number].answered = time
+            by_seq[number].result = FAILED
+            self.errors[word[3]] = self.errors.get(word[3], 0) + 1
         elif kind == 'D':
             self.errors[word[3]] = self.errors.get(word[3], 0) + 1
         else:
@@ -100,7 +106,7 @@ def registers(operations):
             continue
         first, count = int(op.args[1]), int(op.args[2])
         seen = op.result.split() if (
-            op.kind == 'read' and op.result is not None) else None
+            op.kind == 'read' and op.expected is not None) else None
         for i in range(count):
             blocks.setdefault((op.args[0], first + i), []).append(
                 (op, runs(seen[i]) if seen else None))
@@ -137,7 +143,7 @@ def names(operations):
             folder = paths[0].rpartition('/')[0]
             args = tuple(p.rpartition('/')[2] for p in paths)
             args += op.args[len(paths):]
-        if op.answered == INFINITY and op.kind in ('who', 'stat', 'list'):
+        if op.expected is None and op.kind in ('who', 'stat', 'list'):
             continue
         result.setdefault(folder, []).append(Operation(
             op.kind, args, op.invoked, op.answered, op.result, op.client,
@@ -190,7 +196,7 @@ def check_bytes(result, share, operations):
             continue
         # A write in doubt that nobody saw might as well never have happened.
         result.add(share, where, Register(), [
-            op for op in history if op.answered < INFINITY or
+            op for op in history if op.expected is not None or
             op.args[0] in seen])
 
 

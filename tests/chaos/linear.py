@@ -19,15 +19,16 @@ A model has
     initial()                       a state; hashable
     start(op)                       where an operation begins; hashable
     steps(state, op, at, others)    what it may do next: (state, at), where at
-                                    None is the end, reached with op.result if
-                                    that is not None. `others' are the places
-                                    of the other operations under way.
+                                    None is the end, reached with op.expected
+                                    if that is not None. `others' are the
+                                    places of the other operations under way.
 """
 
 import heapq
 
 INFINITY = float('inf')
 DOUBT = 4           # events that a step in doubt weighs
+FAILED = 'failed'   # result of what was answered with an error
 
 
 class Operation:
@@ -45,6 +46,11 @@ class Operation:
         self.client = client
         self.seq = seq
         self.conn = conn
+
+    @property
+    def expected(self):
+        """None: anything goes."""
+        return None if self.result == FAILED else self.result
 
     def __str__(self):
         answer = 'in doubt' if self.answered == INFINITY else '%.6f' % (

@@ -197,6 +197,11 @@ static bool failed(struct client *c, const char *if_exists,
 			error);
 		return true;
 	}
+	if (good && error != ETIMEDOUT) {
+		fprintf(c->journal, "F %"PRIu64" %.6f %d\n", c->seq, now(),
+			error);
+		return true;
+	}
 	fprintf(c->journal, "D %"PRIu64" %.6f %d\n", c->seq, now(), error);
 	return false;
 }
@@ -214,6 +219,7 @@ static bool do_write(struct client *c, unsigned file, unsigned first,
 	uint64_t value = c->number * 100000000 + c->seq + 1;
 	unsigned i;
 	ssize_t n = -1;
+	bool ok;
 	int fd;
 
 	for (i = 0; i < count * UNITS; i++) {
@@ -237,9 +243,9 @@ static bool do_write(struct client *c, unsigned file, unsigned first,
 		return true;
 	}
 	errno = n >= 0 ? EIO : errno;
-	failed(c, NULL, NULL);
+	ok = failed(c, NULL, NULL);
 	smbc_close(fd);
-	return false;
+	return ok;
 }
 
 /* What one block says, as the journal has it. Returns the end of the text. */
@@ -279,6 +285,7 @@ static bool do_read(struct client *c, unsigned file, unsigned first,
 	char path[16], what[128], address[256], text[MAX_COUNT * 512], *t = text;
 	unsigned i;
 	ssize_t n = -1;
+	bool ok;
 	int fd;
 
 	snprintf(path, sizeof(path), "f%u", file);
@@ -293,9 +300,9 @@ static bool do_read(struct client *c, unsigned file, unsigned first,
 		n = smbc_read(fd, units, (size_t)count * BLOCK);
 	}
 	if (n < 0) {
-		failed(c, NULL, NULL);
+		ok = failed(c, NULL, NULL);
 		smbc_close(fd);
-		return false;
+		return ok;
 	}
 	/* A file that is too short shows as garbage. */
 	for (i = 0; i < count; i++) {
@@ -326,9 +333,7 @@ static bool do_create(struct client *c, const char *name)
 	if (ok) {
 		answer(c, "ok");
 	} else {
-		/* It is there, and may or may not be empty. */
-		fprintf(c->journal, "D %"PRIu64" %.6f %d\n", c->seq, now(),
-			errno);
+		ok = failed(c, NULL, NULL);
 	}
 	smbc_close(fd);
 	return ok;
@@ -337,6 +342,7 @@ static bool do_create(struct client *c, const char *name)
 static bool do_who(struct client *c, const char *name)
 {
 	char what[128], address[256], text[64] = "";
+	bool ok = true;
 	ssize_t n;
 	int fd;
 
@@ -348,7 +354,7 @@ static bool do_who(struct client *c, const char *name)
 	}
 	n = smbc_read(fd, text, sizeof(text) - 1);
 	if (n < 0) {
-		failed(c, NULL, NULL);
+		ok = failed(c, NULL, NULL);
 	} else if (n == 0) {
 		answer(c, "empty");
 	} else {
@@ -357,7 +363,7 @@ static bool do_who(struct client *c, const char *name)
 		       "garbage");
 	}
 	smbc_close(fd);
-	return n >= 0;
+	return ok;
 }
 
 static bool do_name(struct client *c, const char *kind, const char *one,

@@ -14,6 +14,8 @@ read or write exclude those that delete or move: such operations are told
 before it has its handle: told "busy", it may have made something nevertheless.
 """
 
+from linear import FAILED
+
 ZERO = '0'
 
 
@@ -29,7 +31,9 @@ class Register:
     def steps(self, state, op, at, others):
         if op.kind == 'write':
             yield op.args[0], None
-        elif op.result is None or op.result == state:
+            if op.result == FAILED:
+                yield state, None
+        elif op.expected is None or op.expected == state:
             yield state, None
 
 
@@ -66,9 +70,11 @@ class Names:
     def steps(self, state, op, at, others):
         yield from self.actions[op.kind](state, op, at, others)
         # Without an answer its server may be dead, and the handle with it.
-        if op.result is None and at[1] is not None:
-            for state in self.vanish(state, at, others):
-                yield state, None
+        if op.expected is None and at[1] is not None:
+            for after in self.vanish(state, at, others):
+                yield after, None
+        elif op.result == FAILED:
+            yield state, None
 
     # ------------------------------------------------------------- the state
 
@@ -112,20 +118,20 @@ class Names:
 
     @staticmethod
     def end(op, result):
-        return op.result is None or op.result == result
+        return op.expected is None or op.expected == result
 
     # -------------------------------------------------------- the operations
 
     def create(self, state, op, at, others):
         name, value = op.args[0], op.args[1]
-        if op.result == 'busy':
+        if op.expected == 'busy':
             yield from self.busy(state, name, value, False)
             return
         if at == self.START:
             if self.find(state, name):
                 if self.end(op, 'exists'):
                     yield state, None
-            elif op.result in (None, 'ok'):
+            elif op.expected in (None, 'ok'):
                 yield (self.replace(state, None, (name, value, False, False)),
                        ('write', value, name))
             return
@@ -142,7 +148,7 @@ class Names:
     def mkdir(self, state, op, at, others):
         name = op.args[0]
         made = '%s-%d' % (op.client, op.seq)
-        if op.result == 'busy':
+        if op.expected == 'busy':
             yield from self.busy(state, name, made, True)
         elif self.find(state, name):
             if self.end(op, 'exists'):
@@ -167,7 +173,7 @@ class Names:
         if not entry:
             if self.end(op, 'none'):
                 yield state, None
-        elif not entry[3] and op.result in (None, 'ok'):
+        elif not entry[3] and op.expected in (None, 'ok'):
             yield state, ('close', entry[1], op.args[0])
 
     def list(self, state, op, at, others):
@@ -184,7 +190,7 @@ class Names:
         if not entry:
             if self.end(op, 'none'):
                 yield state, None
-        elif not entry[3] and op.result in (None, 'ok'):
+        elif not entry[3] and op.expected in (None, 'ok'):
             yield state, ('close', entry[1], op.args[0])
 
     def deleted(self, state, at, others):
@@ -202,8 +208,8 @@ class Names:
     def rename(self, state, op, at, others):
         source, target = op.args[0], op.args[1]
         label = at[0]
-        may_work = op.result in (None, 'ok')
-        may_fail = op.result in (None, 'exists')
+        may_work = op.expected in (None, 'ok')
+        may_fail = op.expected in (None, 'exists')
         if label in ('start', 'again'):
             entry = self.find(state, source)
             if label == 'again' and may_fail:

@@ -44,7 +44,9 @@ def journals(text, nodes=None):
                     if text[0] == 'C'] or [0])
         mine.append((float(word[1]), 'I %d %s %d %s\n' % (
             seq, word[1], conn, ' '.join(word[3:]))))
-        if word[2] == '?':
+        if result == 'failed':
+            mine.append((float(word[2]), 'F %d %s 28\n' % (seq, word[2])))
+        elif word[2] == '?':
             mine.append((float(word[1]) + 0.1, 'D %d %.1f 104\n' % (
                 seq, float(word[1]) + 0.1)))
         else:
@@ -123,6 +125,16 @@ case(False, 'a part of a write is lost', '''
 case(False, 'one block of a range is lost', '''
     a 1 2 write f 0 3 11 = ok
     b 3 4 read f 0 3 = 11 0 11''')
+case(True, 'failed, did nothing', '''
+    a 1 2 write f 0 1 11 = failed
+    b 3 4 read f 0 1 = 0''')
+case(True, 'failed, happened', '''
+    a 1 2 write f 0 1 11 = failed
+    b 3 4 read f 0 1 = 11''')
+case(False, 'failed, happened later', '''
+    a 1 2 write f 0 1 11 = failed
+    b 3 4 read f 0 1 = 0
+    b 5 6 read f 0 1 = 11''')
 case(True, 'an answer of the moment of the invocation', '''
     a 1 2 write f 0 1 11 = ok
     b 2 3 read f 0 1 = 0''')
@@ -164,6 +176,16 @@ case(False, 'a creator that was told "busy" creates later', '''
     a 1 4 create g/x 7 = busy
     b 5 6 who g/x = none
     b 7 8 who g/x = empty''')
+case(True, 'failed half-way', '''
+    a 1 2 create g/x 7 = failed
+    a 3 4 mkdir g/z = failed
+    b 5 6 who g/x = empty
+    b 7 8 rename g/x g/y = ok
+    b 9 10 list g = y''')
+case(False, 'failed, and replayed later', '''
+    a 1 2 mkdir g/x = failed
+    b 3 4 stat g/x = none
+    b 5 6 stat g/x = ok''')
 case(True, 'create in doubt came late', '''
     a 1 ? create g/x 7
     b 2 3 who g/x = none
