@@ -346,6 +346,21 @@ def interconnect_then_node(scene):
         scene.lab.tb('plug', 'n0', 'ic')
 
 
+@fault(2)
+def isolated(scene):
+    """All cables of a node are out: the other one goes on, alone (R13)."""
+    node = scene.rng.choice(NODES)
+    for cable in ('lan', 'ic'):
+        scene.lab.tb('unplug', node, cable)
+    scene.note('%s is isolated' % node)
+    try:
+        scene.wait_served_by(other(node))
+        scene.pause(0, 2)
+    finally:
+        for cable in ('lan', 'ic'):
+            scene.lab.tb('plug', node, cable)
+
+
 # -------------------------------------------------------------------- the disk
 @fault(2)
 def disk_full(scene):

@@ -22,6 +22,8 @@ unit is a register of its own. Those with the same history are checked once.
 Operations on names: see models.Names.
 """
 
+import errno
+
 from linear import FAILED, INFINITY, Operation, search
 from models import Names, Register, ZERO
 
@@ -78,6 +80,7 @@ class Journal:
         elif kind == 'F':
             by_seq[number].answered = time
             by_seq[number].result = FAILED
+            by_seq[number].error = int(word[3])
             self.errors[word[3]] = self.errors.get(word[3], 0) + 1
         elif kind == 'D':
             self.errors[word[3]] = self.errors.get(word[3], 0) + 1
@@ -184,6 +187,11 @@ class Result:
 
 
 def check_bytes(result, share, operations):
+    for op in operations:
+        # They were made before all began, and nobody deletes them.
+        if op.kind in ('read', 'write') and op.error == errno.ENOENT:
+            result.anomalies.append('%s: a file is gone: %s' % (share, op))
+            break
     issued = {op.args[3] for op in operations if op.kind == 'write'} | {ZERO}
     for (file, block, unit), history in registers(operations).items():
         seen = {op.result for op in history if op.kind == 'read'}

@@ -34,7 +34,7 @@ FAILED = 'failed'   # result of what was answered with an error
 class Operation:
     """What a client asked and what it was told."""
     __slots__ = ('client', 'seq', 'conn', 'kind', 'args', 'invoked',
-                 'answered', 'result')
+                 'answered', 'result', 'error')
 
     def __init__(self, kind, args, invoked, answered=INFINITY, result=None,
                  client=0, seq=0, conn=0):
@@ -46,6 +46,7 @@ class Operation:
         self.client = client
         self.seq = seq
         self.conn = conn
+        self.error = None           # errno of what failed
 
     @property
     def expected(self):

@@ -45,7 +45,8 @@ def journals(text, nodes=None):
         mine.append((float(word[1]), 'I %d %s %d %s\n' % (
             seq, word[1], conn, ' '.join(word[3:]))))
         if result == 'failed':
-            mine.append((float(word[2]), 'F %d %s 28\n' % (seq, word[2])))
+            mine.append((float(word[2]), 'F %d %s %s\n' % (
+                seq, word[2], 28 if word[-1] != 'gone' else 2)))
         elif word[2] == '?':
             mine.append((float(word[1]) + 0.1, 'D %d %.1f 104\n' % (
                 seq, float(word[1]) + 0.1)))
@@ -135,6 +136,8 @@ case(False, 'failed, happened later', '''
     a 1 2 write f 0 1 11 = failed
     b 3 4 read f 0 1 = 0
     b 5 6 read f 0 1 = 11''')
+case(False, 'a file that was there is gone', '''
+    a 1 2 read f 0 1 gone = failed''')
 case(True, 'an answer of the moment of the invocation', '''
     a 1 2 write f 0 1 11 = ok
     b 2 3 read f 0 1 = 0''')
