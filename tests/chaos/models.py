@@ -8,7 +8,10 @@ is deleted by opening it for deletion and closing it, and it goes with the last
 handle. So of two clients that delete at once both may be told "done", and a
 deletion that was answered may still have to wait for another client's handle;
 if the server dies before that handle is closed, the file stays. libsmbclient's
-rename moves, and if the target exists deletes it and moves again. Handles that
+rename moves, and if the target exists deletes it and moves again. smbd looks
+whether the target exists before it moves, and then replaces what was made
+there in between (upstream; while records wait for a slow partner that is long
+enough to be seen). Handles that
 read or write exclude those that delete or move: such operations are told
 "busy", did nothing and are left out of the history. But what creates does so
 before it has its handle: told "busy", it may have made something nevertheless.
@@ -136,9 +139,12 @@ class Names:
                        ('write', value, name))
             return
         entry = self.named(state, at[1])
-        if entry and self.end(op, 'ok'):
-            yield self.replace(state, entry,
-                               entry[:2] + (True,) + entry[3:]), None
+        if not self.end(op, 'ok'):
+            return
+        if entry:       # else it was replaced meanwhile
+            state = self.replace(state, entry,
+                                 entry[:2] + (True,) + entry[3:])
+        yield state, None
 
     def busy(self, state, name, made, content):
         yield state, None
@@ -224,9 +230,7 @@ class Names:
             entry = self.named(state, at[1])
             there = self.find(state, target)
             if entry and not there and may_work:
-                moved = (target,) + entry[1:]
-                yield (self.replace(state, entry, moved),
-                       ('moved',) + at[1:])
+                yield state, ('moving',) + at[1:]
             if there:
                 closed = self.release(state, at, others)
                 if label == 'move again':
@@ -234,9 +238,17 @@ class Names:
                         yield closed, None
                 else:
                     yield closed, ('collided', None, None)
-            # Another client moved it away under our handle.
-            if entry and entry[0] != source and self.end(op, 'none'):
+            # Another client moved it, or moved upon it, under our handle.
+            if (not entry or entry[0] != source) and self.end(op, 'none'):
                 yield self.release(state, at, others), None
+        elif label == 'moving':
+            entry = self.named(state, at[1])
+            there = self.find(state, target)
+            if there and there is not entry:
+                state = self.replace(state, there, None)
+            if entry:
+                state = self.replace(state, entry, (target,) + entry[1:])
+            yield state, ('moved',) + at[1:]
         elif label == 'moved':
             if self.end(op, 'ok'):
                 yield self.release(state, at, others), None

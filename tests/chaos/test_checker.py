@@ -242,6 +242,15 @@ case(True, 'rename of a folder replaces, too', '''
     a 3 4 mkdir d/y = ok
     b 5 6 rename d/x d/y = ok
     a 7 8 stat d/x = none''')
+case(True, 'a rename replaces what was made after it had looked', '''
+    a 1 2 create g/x 7 = ok
+    b 3 6 rename g/x g/y = ok
+    a 4 5 create g/y 8 = ok
+    a 7 8 who g/y = 7''')
+case(False, 'a rename does not replace what was there before', '''
+    a 1 2 create g/x 7 = ok
+    a 3 4 create g/y 8 = ok
+    b 5 6 rename g/x g/y = none''')
 case(True, 'two that delete at once', '''
     a 1 2 create g/x 7 = ok
     b 3 6 unlink g/x = ok
