@@ -7,7 +7,7 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak torture fuzz mutants crash stage
+	soak torture fuzz mutants crash chaos nightly stage
 
 all: build/configured
 	@$(WAF) build
@@ -19,6 +19,8 @@ help:
 	@echo "make demo         two nodes on this machine, a power cut, nothing lost [KEEP=1]"
 	@echo "make test         all tests"
 	@echo "make soak CUTS=20 power cuts in a row under load [FS=ext4|xfs] [MIRROR=yes|no]"
+	@echo "make chaos        histories under faults, checked [SEED=..] [SEEDS=n] [MINUTES=..] [FAULTS=..]"
+	@echo "make nightly      the same for an hour"
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
 	@echo "make mutants      the product broken on purpose: do its tests notice? [NAMES=..]"
@@ -57,6 +59,15 @@ test: stage
 soak: stage
 	@tests/demo/soak --cuts $(or $(CUTS),20) --fs $(or $(FS),ext4) \
 		--mirror $(or $(MIRROR),yes)
+
+chaos: stage
+	@tests/chaos/run $(if $(SEED),--seed $(SEED)) \
+		$(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(FAULTS),--faults $(FAULTS))
+
+nightly: MINUTES ?= 60
+nightly: chaos
 
 torture: stage
 	@tests/torture/compare

@@ -107,6 +107,11 @@ def build(bld):
         bld.program(source=[node] + parts, target='tests/' + name,
                     cflags=WARNINGS, use='SMBCLIENT TALLOC Z',
                     install_path=None)
+    chaos = bld.path.find_node('tests/chaos/mirror-chaos.c')
+    if chaos:
+        bld.program(source=[chaos] + parts, target='tests/mirror-chaos',
+                    cflags=WARNINGS, use='SMBCLIENT TALLOC Z',
+                    install_path=None)
 
     build_crash(bld, libs)
 
