@@ -218,8 +218,10 @@ unsigned excused : 1;	/* both were */
 #define MATCHES(n) (N[n].sgen == lsgen && N[n].sinc == linc)
 #define STORE_MATCHES(n) ((lprot == MIRRORED || \
 	(lprot == REPLAY && N[n].sclaim == lgen)) && lpart == n && MATCHES(n))
-#define PRESENT(n) (N[n].alive == UP)
-#define OWNS(n) (N[n].alive == UP && N[n].svc == OWNER)
+/* With both memories lost the contents are no longer of interest: what then
+ * happens is covered without changes, CHANGES=0. */
+#define PRESENT(n) (N[n].alive == UP && !excused)
+#define OWNS(n) (N[n].alive == UP && N[n].svc == OWNER && !excused)
 
 /* Only what is near the label's generation matters; smaller numbers, fewer
  * states. */
@@ -266,7 +268,9 @@ unsigned excused : 1;	/* both were */
 	N[n].phase == LOCKED)
 #define G_HARDEN(n) (OWNS(n) && N[n].phase == SOFT && !N[n].fenced)
 #define G_REPLY(n) (OWNS(n) && N[n].phase == APPLIED && ANSWERS(n))
-#define G_READ(n) (OWNS(n) && read == 0 && MAY_READ(n))
+/* Only reads that can be answered wrongly. */
+#define G_READ(n) (OWNS(n) && read == 0 && MAY_READ(n) && \
+	(acked < CHANGES || N[n].cache < acked))
 #define G_ANSWER(n) (OWNS(n) && read != 0 && reader == n && \
 	MAY_ANSWER_READ(n))
 
@@ -319,10 +323,10 @@ unsigned excused : 1;	/* both were */
 /* A grant is asked for and given in one step: were it given later, the lease,
  * which counts from the asking, would only be shorter. So for a heartbeat. */
 #define G_GRANT(n, o) (OWNS(n) && N[n].mode == MIRRORED && N[n].answer == 0 && \
-	REACHES(n, o) && MAY_GRANT(o) && \
+	N[n].lease < LEASE && REACHES(n, o) && MAY_GRANT(o) && \
 	N[o].sgen == N[n].ogen)
 #define G_BEAT(n) (OWNS(n) && N[n].mode == DEGRADED && N[n].answer == 0 && \
-	!N[n].fenced)
+	N[n].lease < LEASE && !N[n].fenced)
 #define G_LEASE(n) (OWNS(n) && N[n].answer != 0)
 #define COUNTS(n) (N[n].answer == 1 || HEARTBEAT_COUNTS(n))
 
@@ -428,6 +432,7 @@ unsigned excused : 1;	/* both were */
 	EARLY(n, o) \
 	:: d_step { G_DEGRADE_SYNC(n) -> disk = N[n].cache; \
 		N[n].plan = DEGRADE_SYNCED; \
+		if :: ALL_DURABLE -> crashed = 0 :: else fi; \
 		printf("%c: syncs\n", 'A' + n) } \
 	:: d_step { G_DEGRADE_LABEL(n) -> N[n].plan = DEGRADE_LABELLED; \
 		if :: N[n].oprot != DEGRADED -> \
@@ -491,10 +496,12 @@ unsigned excused : 1;	/* both were */
 	N[n].svc <= SYNCED && N[n].fenced)
 
 /* What a crash or a fence leaves of the memory of a node. */
+#define ALL_DURABLE \
+	(disk >= acked && N[0].op == 0 && N[1].op == 0)
 #define FORGET_CACHE(m, written) \
 	if :: written && N[m].mounted && !N[m].fenced -> disk = N[m].cache \
 	   :: else fi; \
-	if :: disk >= acked && N[0].op == 0 && N[1].op == 0 -> crashed = 0 \
+	if :: CHANGES == 0 || ALL_DURABLE -> crashed = 0 \
 	   :: else -> crashed = crashed | (1 << m) fi; \
 	if :: crashed == 3 -> excused = 1 :: else fi
 
@@ -545,6 +552,7 @@ unsigned excused : 1;	/* both were */
 		printf("%c: replays\n", 'A' + n) } \
 	/* replay.c: replay_run syncs */ \
 	:: d_step { G_SYNC(n) -> disk = N[n].cache; N[n].svc = SYNCED; \
+		if :: ALL_DURABLE -> crashed = 0 :: else fi; \
 		printf("%c: syncs what it replayed\n", 'A' + n) } \
 	/* takeover_replay.c: label_complete, complete_labelled */ \
 	:: d_step { G_COMPLETE(n) -> \
@@ -674,17 +682,26 @@ unsigned excused : 1;	/* both were */
 #define AROUND(n, o) \
 	/* peer.c: on_welcome, peer_lost */ \
 	:: d_step { G_LINK_UP(n, o) -> N[n].link = 1; N[n].knows = 0; \
+		BOTH_LINKS_UP(o); \
 		printf("%c: has a link to the other\n", 'A' + n) } \
 	:: d_step { G_LINK_DOWN(n, o) -> LINK_LOST(n); \
 		printf("%c: the link is down\n", 'A' + n) } \
 	/* R13: the cluster lock elects one side; it finishes a recovery */ \
 	:: d_step { G_EXCLUDE(n, o) -> members = n; host = n; \
+		N[n].view = ALONE; N[n].want = 1; \
 		printf("%c: ctdb excludes the other\n", 'A' + n) } \
 	/* ctdb_view.c; takeip, releaseip; service.c: look_elsewhere */ \
 	:: d_step { G_POLL(n) -> N[n].view = SEES(n); N[n].want = HOSTS(n); \
 		printf("%c: asks ctdb (view %d, address %d)\n", 'A' + n, \
 		       N[n].view, N[n].want) } \
 	LATE(n, o)
+
+/* Each node opens one; that one is there and the other not is a hole only. */
+#if defined(HOLE_FENCE_KNOWLEDGE_OUTLIVES_RETURN) || defined(EVERY_LINK)
+#define BOTH_LINKS_UP(o) skip
+#else
+#define BOTH_LINKS_UP(o) N[o].link = 1; N[o].knows = 0
+#endif
 
 #define LINK_LOST(n) \
 	N[n].link = 0; \
@@ -716,7 +733,7 @@ unsigned excused : 1;	/* both were */
 
 #define CRASH(n, written) \
 	faults++; FORGET_CACHE(n, written); \
-	N[n].alive = DOWN; WIPED(n); \
+	N[n].alive = DOWN; WIPED(n); LINK_LOST(1 - n); \
 	N[n].mode = NONE; N[n].torn = 0; N[n].lease = 0; \
 	N[n].view = OUT; N[n].want = 0; N[n].mounted = 0; N[n].cache = 0; \
 	N[n].fenced = 0; N[n].mayown = 1; \
@@ -812,12 +829,15 @@ init {
 	AROUND(0, 1)
 	AROUND(1, 0)
 	:: d_step { G_INCLUDE -> members = 2;
+		N[0].view = BOTH; N[0].want = HOSTS(0);
+		N[1].view = BOTH; N[1].want = HOSTS(1);
 		printf("-: ctdb includes both\n") }
 	:: d_step { (RUNS(0) || RUNS(1)) && TIME_MATTERS -> AGE_NODE(0); AGE_NODE(1);
 		printf("-: time passes\n") }
 	FAULT(0, 1)
 	FAULT(1, 0)
 	:: d_step { faults < FAULTS && !cut -> faults++; cut = 1;
+		LINK_LOST(0); LINK_LOST(1);
 		printf("-: the link is CUT\n") }
 	:: d_step { cut -> cut = 0; printf("-: the link is whole again\n") }
 	/* ctdb moveip */
