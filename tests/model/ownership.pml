@@ -371,8 +371,7 @@ unsigned excused : 1;	/* both were */
 	!N[n].fenced)
 #define G_DEGRADED(n) (OWNS(n) && N[n].plan == DEGRADE_LABELLED)
 #define G_BEGIN(n, o) (FREE(n) && N[n].mode == DEGRADED && \
-	N[n].view == BOTH && REACHES(n, o) && N[o].svc == ABSENT && \
-	N[n].lease > 0)
+	N[n].view == BOTH && REACHES(n, o) && N[o].svc == ABSENT)
 #define G_BEGUN(n, o) (OWNS(n) && N[n].plan == BEGIN_SENT && REACHES(n, o))
 #define G_HOLD(n) (OWNS(n) && N[n].plan == BEGIN_ANSWERED && \
 	N[n].phase != SOFT && N[n].want)
@@ -806,13 +805,17 @@ bit WAS_OWNER;
 
 init {
 	d_step {
-		N[0].alive = UP; N[0].svc = OWNER; N[0].mode = MIRRORED;
+		N[0].alive = UP; N[0].svc = OWNER; N[0].mounted = 1;
 		N[0].view = BOTH; N[0].want = 1; N[0].link = 1;
-		N[0].mounted = 1; N[0].ogen = 4; N[0].oprot = MIRRORED;
-		N[0].oinc = 1;
 		N[1].alive = UP; N[1].view = BOTH; N[1].link = 1;
-		N[1].mayown = 1; N[1].sgen = 4; N[1].sinc = 1;
-		lgen = 4; lprot = MIRRORED; lpart = 1; lsgen = 4; linc = 1;
+		N[1].mayown = 1; N[0].ogen = 4; lgen = 4;
+#ifdef BEGIN_DEGRADED
+		N[0].mode = DEGRADED; N[0].oprot = DEGRADED; lprot = DEGRADED;
+#else
+		N[0].mode = MIRRORED; N[0].oprot = MIRRORED; N[0].oinc = 1;
+		N[1].sgen = 4; N[1].sinc = 1;
+		lprot = MIRRORED; lpart = 1; lsgen = 4; linc = 1;
+#endif
 		members = 2; number = 1
 	}
 	do
