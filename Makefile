@@ -7,7 +7,7 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak torture fuzz stage
+	soak torture fuzz model stage
 
 all: build/configured
 	@$(WAF) build
@@ -21,6 +21,7 @@ help:
 	@echo "make soak CUTS=20 power cuts in a row under load [FS=ext4|xfs] [MIRROR=yes|no]"
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
+	@echo "make model        models of the protocol, checked with spin [SIZE=large]"
 	@echo "make check-style  line lengths, clang-tidy, cppcheck, shellcheck"
 
 prepare:
@@ -61,6 +62,9 @@ torture: stage
 
 fuzz: all
 	@tests/fuzz/run $(or $(SECONDS),60)
+
+model:
+	@tests/model/run $(or $(SIZE),small)
 
 check-style:
 	@source/build/check-style
