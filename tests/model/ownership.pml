@@ -192,6 +192,16 @@ typedef node {
 #endif
 };
 
+/*
+ * Steps that may be repeated for ever without anything being wrong: leases,
+ * reads, time, faults. Of all others none may (-DLIVELOCK, pan -l).
+ */
+#ifdef LIVELOCK
+#define EVERMORE(name, n) ; progress_##name##_##n: skip
+#else
+#define EVERMORE(name, n)
+#endif
+
 node N[2];
 /* the disk */
 unsigned disk : 2;
@@ -284,6 +294,7 @@ unsigned excused : 1;	/* both were */
 		N[n].wop = N[n].op; N[n].wgen = N[n].ogen; \
 		N[n].winc = N[n].oinc; N[n].phase = SENT; \
 		printf("%c: sends record %d\n", 'A' + n, N[n].op) } \
+	EVERMORE(send, n) \
 	/* partner_record.c: partner_record_frame; store.c: store_add */ \
 	:: d_step { G_RECEIVE(n, o) -> \
 		if :: N[n].wop > N[o].slast || \
@@ -312,11 +323,11 @@ unsigned excused : 1;	/* both were */
 	:: d_step { G_READ(n) -> \
 		read = (N[n].cache >= acked || excused -> 1 : 2); \
 		reader = n; \
-		printf("%c: reads for a client\n", 'A' + n) } \
+		printf("%c: reads for a client\n", 'A' + n) } EVERMORE(read, n) \
 	:: d_step { G_ANSWER(n) -> \
 		printf("%c: answers the read\n", 'A' + n); \
 		assert(read == 1 || excused);	/* stale answer */ \
-		read = 0; reader = 0 }
+		read = 0; reader = 0 } EVERMORE(answer, n)
 
 /* ------------------------------------------------------------------ leases */
 
@@ -335,10 +346,10 @@ unsigned excused : 1;	/* both were */
 		N[n].answer = 1; N[n].asked = LEASE; \
 		if :: NOTES_GRANT(o) -> N[o].granted = LEASE :: else fi; \
 		printf("%c: asks for a lease, the other grants it\n", \
-		       'A' + n) } \
+		       'A' + n) } EVERMORE(grant, n) \
 	:: d_step { G_BEAT(n) -> \
 		N[n].answer = 2; N[n].asked = LEASE; \
-		printf("%c: writes a heartbeat\n", 'A' + n) } \
+		printf("%c: writes a heartbeat\n", 'A' + n) } EVERMORE(beat, n) \
 	:: d_step { G_LEASE(n) -> \
 		if :: COUNTS(n) && N[n].lease < GRANTED_FROM(n) -> \
 			N[n].lease = GRANTED_FROM(n) \
@@ -346,7 +357,7 @@ unsigned excused : 1;	/* both were */
 		N[n].answer = 0; N[n].asked = 0; \
 		printf("%c: has the answer, lease %d\n", 'A' + n, \
 		       N[n].lease); \
-		ONE_ANSWERS }
+		ONE_ANSWERS } EVERMORE(lease, n)
 
 /* ---------------------------------------------------------- owner's mirrord */
 
@@ -545,7 +556,13 @@ unsigned excused : 1;	/* both were */
 			N[n].cache = disk; N[n].svc = REPLAYING \
 		   fi } \
 	/* takeover_replay.c: takeover_replay, replay_own_store, ask_holder */ \
-	:: d_step { G_LABEL(n) -> N[n].sealed = 1; READ_LABEL(n, o) } \
+	:: d_step { G_LABEL(n) && !NEEDS(n, o) -> \
+		N[n].sealed = 1; READ_LABEL(n, o) } \
+	/* Its answer to ctdb, which asks again and again. */ \
+	:: d_step { G_LABEL(n) && NEEDS(n, o) -> \
+		N[n].sealed = 1; N[n].svc = UNMOUNT; \
+		printf("%c: refuses, the records are out of reach\n", \
+		       'A' + n) } EVERMORE(refuse, n) \
 	:: d_step { G_REPLAY(n) -> N[n].svc = REPLAYED; \
 		if :: N[n].slast != 0 -> N[n].cache = N[n].slast :: else fi; \
 		printf("%c: replays\n", 'A' + n) } \
@@ -592,8 +609,6 @@ unsigned excused : 1;	/* both were */
 			   :: else fi \
 		   :: else fi; \
 		N[n].svc = REPLAYED \
-	   :: (lprot == MIRRORED || lprot == REPLAY) && lpart == o && \
-	      !REACHES(n, o) -> N[n].svc = UNMOUNT	/* refused */ \
 	   :: else -> N[n].svc = REPLAYED \
 	fi
 
@@ -645,7 +660,8 @@ unsigned excused : 1;	/* both were */
 	:: d_step { PRESENT(n) && N[n].fenced && !N[n].mounted && \
 		N[n].svc == ABSENT -> N[n].fenced = 0; \
 		KNOWS_NOTHING(n); \
-		printf("%c: is let back to the disk\n", 'A' + n) }
+		printf("%c: is let back to the disk\n", 'A' + n) } \
+	EVERMORE(back, n)
 #define G_UNFENCE(n) (PRESENT(n) && N[n].fenced && !N[n].mounted && \
 	N[n].svc == ABSENT)
 
@@ -748,19 +764,19 @@ unsigned excused : 1;	/* both were */
 	N[n].granted = GRANTED_AFTER_RESTART
 
 #define FAULT(n, o) \
-	:: d_step { faults < FAULTS && N[n].alive != DOWN -> CRASH(n, 0) } \
+	:: d_step { faults < FAULTS && N[n].alive != DOWN -> CRASH(n, 0) } EVERMORE(crash, n) \
 	:: d_step { faults < FAULTS && N[n].alive != DOWN && N[n].mounted && \
-		!N[n].fenced && N[n].cache != disk -> CRASH(n, 1) } \
+		!N[n].fenced && N[n].cache != disk -> CRASH(n, 1) } EVERMORE(loss, n) \
 	:: d_step { N[n].alive == DOWN -> N[n].alive = UP; RESTART(n); \
-		printf("%c: starts again\n", 'A' + n) } \
+		printf("%c: starts again\n", 'A' + n) } EVERMORE(start, n) \
 	:: d_step { faults < FAULTS && PRESENT(n) -> \
 		faults++; N[n].alive = HUNG; \
-		printf("%c: HANGS\n", 'A' + n) } \
+		printf("%c: HANGS\n", 'A' + n) } EVERMORE(hang, n) \
 	:: d_step { N[n].alive == HUNG -> N[n].alive = UP; \
-		printf("%c: goes on\n", 'A' + n) } \
+		printf("%c: goes on\n", 'A' + n) } EVERMORE(wake, n) \
 	:: d_step { faults < FAULTS && PRESENT(n) -> faults++; \
 		printf("%c: mirrord is KILLED and starts again\n", 'A' + n); \
-		MIRRORD_STARTS(n) }
+		MIRRORD_STARTS(n) } EVERMORE(kill, n)
 
 #define MIRRORD_STARTS(n) \
 	WAS_OWNER = N[n].mounted && N[n].mode != NONE; \
@@ -836,19 +852,19 @@ init {
 		N[1].view = BOTH; N[1].want = HOSTS(1);
 		printf("-: ctdb includes both\n") }
 	:: d_step { (RUNS(0) || RUNS(1)) && TIME_MATTERS -> AGE_NODE(0); AGE_NODE(1);
-		printf("-: time passes\n") }
+		printf("-: time passes\n") } EVERMORE(time, 0)
 	FAULT(0, 1)
 	FAULT(1, 0)
 	:: d_step { faults < FAULTS && !cut -> faults++; cut = 1;
 		LINK_LOST(0); LINK_LOST(1);
-		printf("-: the link is CUT\n") }
-	:: d_step { cut -> cut = 0; printf("-: the link is whole again\n") }
+		printf("-: the link is CUT\n") } EVERMORE(cut, 0)
+	:: d_step { cut -> cut = 0; printf("-: the link is whole again\n") } EVERMORE(heal, 0)
 	/* ctdb moveip */
 	:: d_step { faults < FAULTS && members == 2 -> faults++;
-		host = 1 - host; printf("-: the address MOVES\n") }
+		host = 1 - host; printf("-: the address MOVES\n") } EVERMORE(move, 0)
 	:: d_step { QUIET && (PRESENT(0) || PRESENT(1)) ->
 		assert(SERVED(0, 1) || SERVED(1, 0) ||
 		       NEEDS(0, 1) || NEEDS(1, 0));	/* nobody serves */
-		printf("-: quiet\n") }
+		printf("-: quiet\n") } EVERMORE(quiet, 0)
 	od
 }
