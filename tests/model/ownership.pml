@@ -159,7 +159,7 @@ typedef node {
 	unsigned torn : 1;	/* the page's generation is above the label's */
 	unsigned plan : 3;
 	unsigned view : 2;	/* of ctdb, when it was last asked */
-	unsigned want : 1;	/* ctdb gave it the address, as far as it knows */
+	unsigned want : 1;	/* as it knows, ctdb gave it the address */
 	unsigned link : 1;	/* its control link to the other is up */
 	unsigned mayown : 1;	/* the other may have the volume (service.h) */
 	unsigned knows : 1;	/* that the other is fenced (fence.c) */
@@ -260,7 +260,8 @@ unsigned excused : 1;	/* both were */
 
 /* What was answered is there. */
 #define NOTHING_LOST(n) \
-	assert(excused || N[n].fenced || N[n].cache >= acked)	/* acknowledged and lost */
+	/* acknowledged and lost */ \
+	assert(excused || N[n].fenced || N[n].cache >= acked)
 
 /* ------------------------------------------- changes, of clients of a node */
 
@@ -272,7 +273,8 @@ unsigned excused : 1;	/* both were */
 #define G_RECEIVE(n, o) (N[n].wop != 0 && N[o].alive == UP && !cut && \
 	SAME_STORE(n, o) && TAKES_RECORDS(o))
 #define G_APPLY(n, o) (OWNS(n) && N[n].mode == MIRRORED && \
-	N[n].phase == SENT && !cut && N[o].alive == UP && N[o].sgen == N[n].ogen && \
+	N[n].phase == SENT && !cut && N[o].alive == UP && \
+	N[o].sgen == N[n].ogen && \
 	N[o].sinc == N[n].oinc && N[o].slast >= N[n].op)
 #define G_APPLY_DEGRADED(n) (OWNS(n) && N[n].mode == DEGRADED && \
 	N[n].phase == LOCKED)
@@ -288,7 +290,8 @@ unsigned excused : 1;	/* both were */
 	/* operation.c: operation_take_locks */ \
 	:: d_step { G_START(n) -> \
 		N[n].op = number; N[n].phase = LOCKED; number++; \
-		printf("%c: a client's change %d begins\n", 'A' + n, N[n].op) } \
+		printf("%c: a client's change %d begins\n", 'A' + n, \
+		       N[n].op) } \
 	/* operation.c: step_send; sender.c: link_welcome sends again (R5) */ \
 	:: d_step { G_SEND(n) -> \
 		N[n].wop = N[n].op; N[n].wgen = N[n].ogen; \
@@ -305,7 +308,8 @@ unsigned excused : 1;	/* both were */
 	/* sender.c: mark_acknowledged; operation.c: step_sent */ \
 	:: d_step { G_APPLY(n, o) -> \
 		N[n].cache = N[n].op; N[n].phase = APPLIED; \
-		printf("%c: has the acknowledgement, applies change %d\n", 'A' + n, N[n].op) } \
+		printf("%c: has the acknowledgement, applies change %d\n", \
+		       'A' + n, N[n].op) } \
 	/* operation.c: step_degraded, its two halves */ \
 	:: d_step { G_APPLY_DEGRADED(n) -> \
 		N[n].cache = N[n].op; N[n].phase = SOFT; \
@@ -323,11 +327,13 @@ unsigned excused : 1;	/* both were */
 	:: d_step { G_READ(n) -> \
 		read = (N[n].cache >= acked || excused -> 1 : 2); \
 		reader = n; \
-		printf("%c: reads for a client\n", 'A' + n) } EVERMORE(read, n) \
+		printf("%c: reads for a client\n", 'A' + n) } \
+	EVERMORE(read, n) \
 	:: d_step { G_ANSWER(n) -> \
 		printf("%c: answers the read\n", 'A' + n); \
 		assert(read == 1 || excused);	/* stale answer */ \
-		read = 0; reader = 0 } EVERMORE(answer, n)
+		read = 0; reader = 0 } \
+	EVERMORE(answer, n)
 
 /* ------------------------------------------------------------------ leases */
 
@@ -346,10 +352,12 @@ unsigned excused : 1;	/* both were */
 		N[n].answer = 1; N[n].asked = LEASE; \
 		if :: NOTES_GRANT(o) -> N[o].granted = LEASE :: else fi; \
 		printf("%c: asks for a lease, the other grants it\n", \
-		       'A' + n) } EVERMORE(grant, n) \
+		       'A' + n) } \
+	EVERMORE(grant, n) \
 	:: d_step { G_BEAT(n) -> \
 		N[n].answer = 2; N[n].asked = LEASE; \
-		printf("%c: writes a heartbeat\n", 'A' + n) } EVERMORE(beat, n) \
+		printf("%c: writes a heartbeat\n", 'A' + n) } \
+	EVERMORE(beat, n) \
 	:: d_step { G_LEASE(n) -> \
 		if :: COUNTS(n) && N[n].lease < GRANTED_FROM(n) -> \
 			N[n].lease = GRANTED_FROM(n) \
@@ -357,7 +365,8 @@ unsigned excused : 1;	/* both were */
 		N[n].answer = 0; N[n].asked = 0; \
 		printf("%c: has the answer, lease %d\n", 'A' + n, \
 		       N[n].lease); \
-		ONE_ANSWERS } EVERMORE(lease, n)
+		ONE_ANSWERS } \
+	EVERMORE(lease, n)
 
 /* ---------------------------------------------------------- owner's mirrord */
 
@@ -562,7 +571,8 @@ unsigned excused : 1;	/* both were */
 	:: d_step { G_LABEL(n) && NEEDS(n, o) -> \
 		N[n].sealed = 1; N[n].svc = UNMOUNT; \
 		printf("%c: refuses, the records are out of reach\n", \
-		       'A' + n) } EVERMORE(refuse, n) \
+		       'A' + n) } \
+	EVERMORE(refuse, n) \
 	:: d_step { G_REPLAY(n) -> N[n].svc = REPLAYED; \
 		if :: N[n].slast != 0 -> N[n].cache = N[n].slast :: else fi; \
 		printf("%c: replays\n", 'A' + n) } \
@@ -764,19 +774,25 @@ unsigned excused : 1;	/* both were */
 	N[n].granted = GRANTED_AFTER_RESTART
 
 #define FAULT(n, o) \
-	:: d_step { faults < FAULTS && N[n].alive != DOWN -> CRASH(n, 0) } EVERMORE(crash, n) \
+	:: d_step { faults < FAULTS && N[n].alive != DOWN -> CRASH(n, 0) } \
+	EVERMORE(crash, n) \
 	:: d_step { faults < FAULTS && N[n].alive != DOWN && N[n].mounted && \
-		!N[n].fenced && N[n].cache != disk -> CRASH(n, 1) } EVERMORE(loss, n) \
+		!N[n].fenced && N[n].cache != disk -> CRASH(n, 1) } \
+	EVERMORE(loss, n) \
 	:: d_step { N[n].alive == DOWN -> N[n].alive = UP; RESTART(n); \
-		printf("%c: starts again\n", 'A' + n) } EVERMORE(start, n) \
+		printf("%c: starts again\n", 'A' + n) } \
+	EVERMORE(start, n) \
 	:: d_step { faults < FAULTS && PRESENT(n) -> \
 		faults++; N[n].alive = HUNG; \
-		printf("%c: HANGS\n", 'A' + n) } EVERMORE(hang, n) \
+		printf("%c: HANGS\n", 'A' + n) } \
+	EVERMORE(hang, n) \
 	:: d_step { N[n].alive == HUNG -> N[n].alive = UP; \
-		printf("%c: goes on\n", 'A' + n) } EVERMORE(wake, n) \
+		printf("%c: goes on\n", 'A' + n) } \
+	EVERMORE(wake, n) \
 	:: d_step { faults < FAULTS && PRESENT(n) -> faults++; \
 		printf("%c: mirrord is KILLED and starts again\n", 'A' + n); \
-		MIRRORD_STARTS(n) } EVERMORE(kill, n)
+		MIRRORD_STARTS(n) } \
+	EVERMORE(kill, n)
 
 #define MIRRORD_STARTS(n) \
 	WAS_OWNER = N[n].mounted && N[n].mode != NONE; \
@@ -812,7 +828,8 @@ bit WAS_OWNER;
 
 /* Everything is done that can be done, and nobody waits for time to pass. */
 #define QUIET (!WORK(0, 1) && !WORK(1, 0) && !G_INCLUDE && \
-	!((RUNS(0) || RUNS(1)) && (N[0].svc == COMPLETE || N[1].svc == COMPLETE)))
+	!((RUNS(0) || RUNS(1)) && \
+	  (N[0].svc == COMPLETE || N[1].svc == COMPLETE)))
 /* The only excuse: the records that are needed are on a node that is away. */
 #define NEEDS(n, o) ((lprot == MIRRORED || lprot == REPLAY) && lpart == o && \
 	!REACHES(n, o))
@@ -851,20 +868,26 @@ init {
 		N[0].view = BOTH; N[0].want = HOSTS(0);
 		N[1].view = BOTH; N[1].want = HOSTS(1);
 		printf("-: ctdb includes both\n") }
-	:: d_step { (RUNS(0) || RUNS(1)) && TIME_MATTERS -> AGE_NODE(0); AGE_NODE(1);
-		printf("-: time passes\n") } EVERMORE(time, 0)
+	:: d_step { (RUNS(0) || RUNS(1)) && TIME_MATTERS ->
+		AGE_NODE(0); AGE_NODE(1);
+		printf("-: time passes\n") }
+	EVERMORE(time, 0)
 	FAULT(0, 1)
 	FAULT(1, 0)
 	:: d_step { faults < FAULTS && !cut -> faults++; cut = 1;
 		LINK_LOST(0); LINK_LOST(1);
-		printf("-: the link is CUT\n") } EVERMORE(cut, 0)
-	:: d_step { cut -> cut = 0; printf("-: the link is whole again\n") } EVERMORE(heal, 0)
+		printf("-: the link is CUT\n") }
+	EVERMORE(cut, 0)
+	:: d_step { cut -> cut = 0; printf("-: the link is whole again\n") }
+	EVERMORE(heal, 0)
 	/* ctdb moveip */
 	:: d_step { faults < FAULTS && members == 2 -> faults++;
-		host = 1 - host; printf("-: the address MOVES\n") } EVERMORE(move, 0)
+		host = 1 - host; printf("-: the address MOVES\n") }
+	EVERMORE(move, 0)
 	:: d_step { QUIET && (PRESENT(0) || PRESENT(1)) ->
 		assert(SERVED(0, 1) || SERVED(1, 0) ||
 		       NEEDS(0, 1) || NEEDS(1, 0));	/* nobody serves */
-		printf("-: quiet\n") } EVERMORE(quiet, 0)
+		printf("-: quiet\n") }
+	EVERMORE(quiet, 0)
 	od
 }
