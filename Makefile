@@ -7,7 +7,7 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak torture fuzz mutants crash chaos nightly stage
+	soak torture fuzz mutants crash chaos nightly model stage
 
 all: build/configured
 	@$(WAF) build
@@ -25,6 +25,7 @@ help:
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
 	@echo "make mutants      the product broken on purpose: do its tests notice? [NAMES=..]"
 	@echo "make crash        crash points, ext4 and xfs [MINUTES=60] [SAMPLE=yes] [SEED=1] [FS=..] [CASE=..]"
+	@echo "make model        models of the protocol, checked with spin [SIZE=large]"
 	@echo "make check-style  line lengths, clang-tidy, cppcheck, shellcheck"
 
 prepare:
@@ -82,6 +83,9 @@ crash: all
 	@tests/crash/run $(if $(FS),--fs $(FS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CASE),--case '$(CASE)',--minutes $(or $(MINUTES),60)) \
 		$(if $(SAMPLE),--sample)
+
+model:
+	@tests/model/run $(or $(SIZE),small)
 
 check-style:
 	@source/build/check-style
