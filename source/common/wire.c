@@ -66,7 +66,7 @@ static const struct {
 	[FRAME_WIPED] = { "wiped", FIELDS(
 		NAME(volume), U64(generation), U64(epoch)) },
 	[FRAME_END] = { "end", FIELDS(
-		NAME(volume), U64(generation)) },
+		NAME(volume), U64(generation), U32(role)) },
 	[FRAME_ENDED] = { "ended", FIELDS(
 		NAME(volume), U64(generation), U32(reason)) },
 	[FRAME_FETCH] = { "fetch", FIELDS(

@@ -106,7 +106,7 @@ struct message {
 	uint32_t version_max;	/* HELLO */
 	uint32_t version;	/* WELCOME */
 	uint32_t role;		/* HELLO: hello_role;
-				   VOLUME_STATE: volume_role */
+				   VOLUME_STATE, END: volume_role */
 	uint32_t node;		/* HELLO, WELCOME: pnn of the sender */
 	struct mirror_id session;	/* HELLO(record), FETCH, FETCHED */
 	const char *volume;	/* HELLO(record), all that name a volume */

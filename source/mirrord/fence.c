@@ -21,7 +21,9 @@ struct fence_wait {
 
 static struct {
 	bool fenced;
-	uint64_t times_up;	/* of the link, when it was fenced */
+	uint64_t times_up;	/* of the link, when the fence began */
+	bool link_was_up;	/* at that time */
+	bool heard;		/* of it, since then */
 	uint64_t time;
 	struct tevent_req *running;
 	struct fence_wait *waiting;
@@ -35,14 +37,38 @@ bool fence_holds(struct mirrord *mirrord, uint32_t node)
 		peer_times_up(peer) == fences[node].times_up;
 }
 
+/* From here on a word of the node makes the fence a thing of the past. */
+static void begin(uint32_t node, const struct peer *peer)
+{
+	fences[node].times_up = peer_times_up(peer);
+	fences[node].link_was_up = peer_is_up(peer);
+	fences[node].heard = false;
+}
+
+static void confirm(uint32_t node, const struct peer *peer)
+{
+	fences[node].time = state_page_clock();
+	/* It may be on again already, or never have been off the network. */
+	fences[node].fenced = !fences[node].heard &&
+		!fences[node].link_was_up &&
+		peer_times_up(peer) == fences[node].times_up;
+}
+
 void fence_confirm(struct mirrord *mirrord, uint32_t node)
 {
 	struct peer *peer = peer_find(mirrord->peers, node);
 
 	if (peer != NULL) {
-		fences[node].fenced = true;
-		fences[node].times_up = peer_times_up(peer);
-		fences[node].time = state_page_clock();
+		begin(node, peer);
+		confirm(node, peer);
+	}
+}
+
+void fence_forget(uint32_t node)
+{
+	if (node < NODES_MAX) {
+		fences[node].fenced = false;
+		fences[node].heard = true;
 	}
 }
 
@@ -72,8 +98,8 @@ static void fence_done(struct tevent_req *subreq)
 		return;
 	}
 	fences[node].running = NULL;
-	if (ret == 0) {
-		fence_confirm(mirrord, node);
+	if (ret == 0 && peer_find(mirrord->peers, node) != NULL) {
+		confirm(node, peer_find(mirrord->peers, node));
 		event_log(EVENT_FENCED, "node %u is cut off", node);
 	} else if (ret == ETIMEDOUT) {
 		event_log(EVENT_FENCE_FAILED, "node %u: the fence command did "
@@ -178,6 +204,7 @@ struct tevent_req *fence_send(TALLOC_CTX *mem_ctx,
 		return tevent_req_post(req, mirrord->ev);
 	}
 	if (fences[node].running == NULL) {
+		begin(node, peer_find(mirrord->peers, node));
 		ret = fence_start(mirrord, node);
 	}
 	if (ret != 0) {

@@ -3,7 +3,8 @@
  * Cutting a node off its disks.
  *
  * Owns: running the configured fence command, one at a time for a node; the
- * knowledge that a node was fenced and has not been heard of since.
+ * knowledge that a node was fenced and has not been heard of since, on
+ * whichever side's links.
  * Does not own: who is to be fenced (takeover.c).
  */
 
@@ -21,6 +22,9 @@ struct tevent_req *fence_send(TALLOC_CTX *mem_ctx,
 			      uint32_t node);
 /* 0; else *problem (child of mem_ctx) says what to do. */
 int fence_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx, char **problem);
+
+/* It was heard of. */
+void fence_forget(uint32_t node);
 
 /* When was it fenced last? ns of state_page_clock(); 0: never. */
 uint64_t fence_time(uint32_t node);

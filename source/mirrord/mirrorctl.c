@@ -6,6 +6,7 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -26,6 +27,8 @@ bool lp_load_global(const char *file);
 #define EXIT_NOT_YET 3
 
 #define DEFAULT_WAIT_MS 60000
+/* A mirrord that says nothing for so long on top of that hangs. */
+#define ANSWER_SECONDS 5
 
 struct arguments {
 	const char *config_file;
@@ -141,11 +144,19 @@ static json_t *receive(int fd)
 	return json_loadb(text, used, 0, NULL);
 }
 
+static int64_t number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
 /* Takes over request. */
 static json_t *ask(struct arguments *arguments, json_t *request)
 {
 	char *text = json_dumps(request, JSON_COMPACT);
 	int fd = connect_mirrord(arguments);
+	const struct timeval patience = {
+		.tv_sec = ANSWER_SECONDS + number(request, "wait_ms") / 1000
+	};
 	json_t *reply;
 
 	json_decref(request);
@@ -154,20 +165,19 @@ static json_t *ask(struct arguments *arguments, json_t *request)
 			"(or you are not root)\n");
 		exit(EXIT_FAILED);
 	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	dprintf(fd, "%s\n", text);
 	free(text);
+	errno = 0;
 	reply = receive(fd);
 	close(fd);
 	if (reply == NULL) {
-		fprintf(stderr, "mirrorctl: mirrord ended meanwhile\n");
+		fprintf(stderr, "mirrorctl: mirrord %s\n",
+			errno == EAGAIN ? "does not answer" :
+			"ended meanwhile");
 		exit(EXIT_FAILED);
 	}
 	return reply;
-}
-
-static int64_t number(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
 }
 
 static const char *string(const json_t *object, const char *key)

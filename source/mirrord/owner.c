@@ -333,6 +333,21 @@ void owner_release(struct owner *owner,
 	owner_look(owner);
 }
 
+void owner_disk_answered(struct owner *owner, int error)
+{
+	if (error == 0) {
+		owner->refused_since = 0;
+	} else if (owner->refused_since == 0) {
+		owner->refused_since = owner_now();
+	}
+}
+
+uint64_t owner_refused_ms(const struct owner *owner)
+{
+	return owner->refused_since != 0 ?
+		owner_now() - owner->refused_since : 0;
+}
+
 void owner_sync_failed(struct owner *owner, int error)
 {
 	owner->sync_failed = true;

@@ -59,6 +59,9 @@ void owner_release(struct owner *owner,
 		   owner_released released,
 		   void *private_data);
 
+/* For how long has the disk refused the label? 0: it does not. */
+uint64_t owner_refused_ms(const struct owner *owner);
+
 struct owner_status {
 	enum page_mode mode;
 	uint64_t generation;

@@ -106,6 +106,7 @@ static void disk_answered(struct tevent_req *req)
 
 	ret = label_write_recv(req);
 	TALLOC_FREE(owner->lease.request);
+	owner_disk_answered(owner, ret);
 	if (ret != 0) {
 		event_log_once(EVENT_LABEL_FAILED, owner->volume->name,
 			       "volume %s: the disk refuses the label, so "

@@ -240,6 +240,7 @@ static void label_done(struct tevent_req *req)
 
 	ret = label_write_recv(req);
 	owner->writing_label = false;
+	owner_disk_answered(owner, ret);
 	if (ret == 0) {
 		owner->label = owner->next;
 		if (owner->label.protection == LABEL_DEGRADED) {

@@ -39,6 +39,7 @@ struct owner {
 	owner_step poll;
 	struct tevent_req *request;	/* of the step */
 	bool writing_label;	/* this must not be interrupted */
+	uint64_t refused_since;	/* ms; 0: the disk takes labels */
 	uint64_t label_begun;	/* ns, state_page_clock() */
 	uint64_t step_since;
 	uint64_t not_before;	/* ms: no new plan before */
@@ -119,5 +120,7 @@ void owner_reap_look(struct owner *owner);
 bool owner_reap_drop(struct owner *owner);
 
 void owner_sync_failed(struct owner *owner, int error);
+/* How a write of the label ended. */
+void owner_disk_answered(struct owner *owner, int error);
 
 #endif /* MIRRORD_OWNER_PRIVATE_H */

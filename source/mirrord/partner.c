@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "../common/event_log.h"
 #include "dlinklist.h"
+#include "fence.h"
 #include "nodes.h"
 #include "partner_private.h"
 #include "service.h"
@@ -290,6 +291,9 @@ static void on_hello(struct partner_link *link,
 	update_listening(partner);
 	link->role = hello.role;
 	link->node = hello.node;
+	link->number = ++partner->last_number;
+	fence_forget(hello.node);
+	service_heard(partner->mirrord, hello.node);
 	if (hello.role == HELLO_ROLE_RECORD) {
 		partner_record_hello(link, &hello, welcome.version);
 	} else {

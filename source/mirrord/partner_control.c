@@ -30,8 +30,6 @@ static void on_state(struct partner_link *link,
 
 	if (volume != NULL) {
 		partner_info(link->partner, volume->name, &info);
-		/* It may take the volume now, if we do not have it. */
-		service_asked(mirrord, volume->name, link->node);
 		reply.generation = info.generation;
 		reply.incarnation = info.incarnation;
 		reply.epoch = info.wiped;
@@ -184,6 +182,15 @@ static void on_begin(struct partner_link *link,
 			       "over");
 		return;
 	}
+	if (link->node == volume->begin_node &&
+	    link->number < volume->begin_number) {
+		/* On its way when the link was given up: the store that it
+		 * would replace is in use. */
+		link_io_close(link->io, ECANCELED);
+		return;
+	}
+	volume->begin_node = link->node;
+	volume->begin_number = link->number;
 	if (volume->beginning != NULL) {
 		refuse_request(link, request, REFUSED_BROKEN,
 			       "a store is being begun already");
@@ -311,9 +318,10 @@ static void on_end(struct partner_link *link,
 	};
 	struct store_info info;
 
-	/* Sent when it has unmounted it. */
-	service_told_released(link->partner->mirrord, volume->name,
-			      link->node);
+	if (request->role == VOLUME_ROLE_NONE) {
+		service_told_released(link->partner->mirrord, volume->name,
+				      link->node);
+	}
 	partner_info(link->partner, volume->name, &info);
 	if (service_volume_role(link->partner->mirrord, volume->name) ==
 	    VOLUME_ROLE_OWNER || volume->beginning != NULL) {

@@ -21,6 +21,9 @@ struct partner_volume {
 	struct store *store;	/* NULL while it is being begun */
 	bool sealed;
 	uint64_t lease_until;	/* see partner.h */
+	/* The link that the last BEGIN came by. */
+	uint32_t begin_node;
+	uint64_t begin_number;
 	/* Sessions that are over (see partner.h); gone with the store. */
 	struct mirror_id *ended;
 	/* A child grows the store; for whom (NULL: that link is gone). */
@@ -32,6 +35,7 @@ struct partner_link {
 	struct partner_link *prev, *next;
 	struct partner *partner;
 	struct link_io *io;
+	uint64_t number;	/* grows with every link */
 	uint32_t role;		/* 0: no HELLO yet */
 	uint32_t node;
 	struct tevent_timer *hello_deadline;
@@ -53,6 +57,7 @@ struct partner {
 	int fd;
 	struct tevent_fd *fde;
 	uint32_t strangers;	/* links without a HELLO */
+	uint64_t last_number;
 };
 
 struct partner_volume *partner_volume_find(struct partner *partner,

@@ -199,6 +199,7 @@ static void tell_others(struct service_volume *volume)
 		.type = FRAME_END,
 		.volume = volume->config->name,
 		.generation = volume->label.generation,
+		.role = VOLUME_ROLE_NONE,
 	};
 	uint32_t i;
 
@@ -227,4 +228,6 @@ void release_done(struct service_volume *volume)
 		tell_others(volume);
 	}
 	volume->label = (struct label){ .generation = 0 };
+	/* Whoever heard it may mount it now without asking us. */
+	volume->released = 0;
 }

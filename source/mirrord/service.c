@@ -19,6 +19,9 @@
 #define NOBODY_ASKS_MS 30000
 /* ctdb has moved the anchor and no releaseip came: release by ourselves. */
 #define ELSEWHERE_MS 5000
+/* A word that nobody repeats is not believed for longer. */
+#define RELEASED_MS 60000
+#define REFUSED_MS 5000
 
 struct services {
 	struct mirrord *mirrord;
@@ -139,7 +142,6 @@ void service_event(struct service_volume *volume, enum service_event event)
 static void serve(struct service_volume *volume)
 {
 	takeover_abort(volume);
-	volume->may_own = 0;
 	volume->result = SERVICE_OK;
 	TALLOC_FREE(volume->problem);
 	if (volume->release_wanted) {
@@ -190,17 +192,6 @@ enum volume_role service_volume_role(const struct mirrord *mirrord,
 		VOLUME_ROLE_NONE : VOLUME_ROLE_OWNER;
 }
 
-void service_asked(struct mirrord *mirrord, const char *name, uint32_t node)
-{
-	struct service_volume *volume = service_volume_find(mirrord->services,
-							    name);
-
-	if (volume != NULL && volume->state == SERVICE_ABSENT &&
-	    node < NODES_MAX) {
-		volume->may_own |= UINT64_C(1) << node;
-	}
-}
-
 void service_told_released(struct mirrord *mirrord, const char *name,
 			   uint32_t node)
 {
@@ -208,8 +199,26 @@ void service_told_released(struct mirrord *mirrord, const char *name,
 							    name);
 
 	if (volume != NULL && node < NODES_MAX) {
-		volume->may_own &= ~(UINT64_C(1) << node);
+		volume->released |= UINT64_C(1) << node;
+		volume->released_at = service_now();
 	}
+}
+
+void service_heard(struct mirrord *mirrord, uint32_t node)
+{
+	struct services *services = mirrord->services;
+	size_t i, n;
+
+	n = services != NULL ? talloc_array_length(services->volumes) : 0;
+	for (i = 0; i < n && node < NODES_MAX; i++) {
+		services->volumes[i]->released &= ~(UINT64_C(1) << node);
+	}
+}
+
+bool service_has_released(const struct service_volume *volume, uint32_t node)
+{
+	return (volume->released & UINT64_C(1) << node) != 0 &&
+		service_now() - volume->released_at < RELEASED_MS;
 }
 
 void services_watch(struct services *services, services_changed changed,
@@ -354,6 +363,19 @@ static void look_gone(struct service_volume *volume)
 	}
 }
 
+/* Its disk is gone, or somebody else cut this node off it. */
+static void look_disk(struct service_volume *volume)
+{
+	if (volume->state == SERVICE_OWNER &&
+	    owner_refused_ms(volume->owner) > REFUSED_MS) {
+		event_log(EVENT_DISK_REFUSES, "volume %s: its disk has "
+			  "refused the label for %u ms; it is given up",
+			  volume->config->name, REFUSED_MS);
+		release_addresses(volume);
+		service_event(volume, SERVICE_EVENT_RELEASE);
+	}
+}
+
 static void tick(struct tevent_context *ev,
 		 struct tevent_timer *te,
 		 struct timeval now,
@@ -370,6 +392,7 @@ static void tick(struct tevent_context *ev,
 
 		look_elsewhere(volume);
 		look_gone(volume);
+		look_disk(volume);
 		if (volume->state == SERVICE_MOUNTED &&
 		    service_now() - volume->state_since > NOBODY_ASKS_MS) {
 			service_event(volume, SERVICE_EVENT_NOBODY_ASKS);
@@ -394,6 +417,8 @@ static void peer_changed(uint32_t node, bool up, void *private_data)
 
 	if (!up) {
 		ctdb_view_hurry(services->mirrord->view);
+	} else {
+		service_heard(services->mirrord, node);
 	}
 	look_all(services);
 }
@@ -432,8 +457,6 @@ int services_new(struct mirrord *mirrord, struct services **_services)
 		volume->mirrord = mirrord;
 		volume->config = mirrord->config->volumes[i];
 		volume->state_since = service_now();
-		/* Until they say that they do not. */
-		volume->may_own = ~UINT64_C(0);
 		services->volumes[i] = volume;
 	}
 	services->tick = tevent_add_timer(mirrord->ev, services,
@@ -476,7 +499,6 @@ static bool adopt_owner(struct service_volume *volume, struct state_page *page)
 		return false;
 	}
 	volume->state = SERVICE_OWNER;
-	volume->may_own = 0;
 	if (mode == PAGE_RELEASING) {
 		service_event(volume, SERVICE_EVENT_RELEASE);
 	}

@@ -21,10 +21,13 @@
  * In every state but ABSENT the other nodes are told that this node is the
  * owner, so of two nodes that want a volume at most one gets it.
  *
- * MAY OWN. Before this node mounts a volume it must know of every other node
- * that it does not have it: by its own word (STATE, END) or because it was
- * fenced. What it knows stays true until it lets that node ask for the volume:
- * without asking us, or fencing us, no node mounts it.
+ * Before this node mounts a volume it must know of every other node that it
+ * does not have it: it is asked (STATE), in every attempt again, or fenced.
+ * Only the word of a node that released the volume (END) holds for a while, so
+ * that a node which is halted properly need not be fenced: until that node is
+ * heard of again, or this node releases the volume itself. Nothing that was
+ * learned is kept: a node that was fenced itself would not know that it is not
+ * true any more.
  */
 
 #ifndef MIRRORD_SERVICE_H
@@ -76,7 +79,8 @@ struct service_volume {
 	uint64_t state_since;
 	bool release_wanted;
 	bool accept_loss;
-	uint64_t may_own;	/* a bit per node */
+	uint64_t released;	/* nodes that said so; a bit per node */
+	uint64_t released_at;	/* ms, the last of them */
 
 	/* of the last attempt that failed */
 	enum service_result result;
@@ -104,9 +108,11 @@ struct service_volume *service_volume_find(struct services *services,
 /* For partner.c: VOLUME_ROLE_OWNER, or NONE (which a store makes PARTNER). */
 enum volume_role service_volume_role(const struct mirrord *mirrord,
 				     const char *volume);
-void service_asked(struct mirrord *mirrord, const char *volume, uint32_t node);
 void service_told_released(struct mirrord *mirrord, const char *volume,
 			   uint32_t node);
+/* The node opened a link, or we one to it. */
+void service_heard(struct mirrord *mirrord, uint32_t node);
+bool service_has_released(const struct service_volume *volume, uint32_t node);
 
 /* Called after every change of a volume's state. */
 typedef void (*services_changed)(void *private_data);

@@ -83,7 +83,6 @@ static void not_yet(struct takeover *takeover, char *problem)
 
 static void has_not(struct takeover *takeover)
 {
-	takeover->volume->may_own &= ~(UINT64_C(1) << takeover->node);
 	takeover->node++;
 	check_next(takeover);
 }
@@ -112,6 +111,14 @@ static void fence(struct takeover *takeover)
 {
 	if (fence_holds(takeover->mirrord, takeover->node)) {
 		has_not(takeover);
+		return;
+	}
+	/* R13: the side that was not elected must not shoot the other. */
+	if (!ctdb_view_settled(takeover->mirrord->view)) {
+		not_yet(takeover, talloc_asprintf(
+			takeover->volume, "ctdb is in recovery, or this node "
+			"is not part of its cluster; node %u is not fenced "
+			"before that is over", takeover->node));
 		return;
 	}
 	takeover->request = fence_send(takeover, takeover->mirrord,
@@ -193,7 +200,7 @@ static void check_next(struct takeover *takeover)
 	for (; takeover->node < mirrord->nodes->count; takeover->node++) {
 		peer = peer_find(mirrord->peers, takeover->node);
 		if (peer != NULL &&
-		    (volume->may_own & (UINT64_C(1) << takeover->node)) != 0) {
+		    !service_has_released(volume, takeover->node)) {
 			break;
 		}
 	}

@@ -111,6 +111,7 @@ static void end_remote_store(struct takeover *takeover)
 		.type = FRAME_END,
 		.volume = takeover->volume->config->name,
 		.generation = takeover->next.generation,
+		.role = VOLUME_ROLE_OWNER,
 	};
 	struct peer *peer = peer_find(takeover->mirrord->peers,
 				      takeover->label.partner);

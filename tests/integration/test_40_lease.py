@@ -118,7 +118,7 @@ def test_old_store_is_discarded(lab):
     Seen to fail with takeover_replay() that takes a label DEGRADED for one
     that is MIRRORED.
     """
-    put(lab, 'history', 'nothing')      # the first epoch is closed at once
+    put(lab, 'history', 'nothing')      # and an epoch begins
     lab.wait('an epoch is gone', lambda: stored(lab) == 0)
     put(lab, 'history', 'first')
     assert stored(lab) > 0
@@ -133,9 +133,9 @@ def test_old_store_is_discarded(lab):
     assert 'store-discarded: volume alpha' in log, log
 
 
-# The records stay in the store for as long as the test lasts.
+# After an epoch is gone the next records stay for ten seconds.
 test_old_store_is_discarded.conf = dict(
-    CONF, options=CONF['options'] + '\nmirror:epoch interval = 60000')
+    CONF, options=CONF['options'] + '\nmirror:epoch interval = 10000')
 
 
 # What n1 cannot send to any more, so that nothing gets an answer.

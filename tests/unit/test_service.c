@@ -76,6 +76,11 @@ int owner_new(TALLOC_CTX *mem_ctx, struct mirrord *mirrord,
 	return 0;
 }
 
+uint64_t owner_refused_ms(const struct owner *owner)
+{
+	return 0;
+}
+
 void owner_look(struct owner *owner)
 {
 }
@@ -209,25 +214,25 @@ static void test_others_are_told_owner(void **state)
 			 VOLUME_ROLE_NONE);
 }
 
-static void test_who_may_own(void **state)
+static void test_who_has_released(void **state)
 {
 	struct world *world = *state;
 	struct service_volume *volume = world->volume;
 
 	/* Nothing is known of anybody. */
-	assert_true(volume->may_own == ~UINT64_C(0));
+	assert_false(service_has_released(volume, 1));
 	service_told_released(world->mirrord, "data", 1);
-	assert_true((volume->may_own & 2) == 0);
-	/* It asks and hears that we do not have it: now it may take it. */
-	service_asked(world->mirrord, "data", 1);
-	assert_true((volume->may_own & 2) != 0);
-	/* It asks and hears that we are the owner: it may not. */
+	assert_true(service_has_released(volume, 1));
+	assert_false(service_has_released(volume, 0));
+	/* It is back: it may have asked somebody else. */
+	service_heard(world->mirrord, 1);
+	assert_false(service_has_released(volume, 1));
+	/* Long ago. */
 	service_told_released(world->mirrord, "data", 1);
-	volume->state = SERVICE_CHECKING;
-	service_asked(world->mirrord, "data", 1);
-	assert_true((volume->may_own & 2) == 0);
+	volume->released_at -= 3600 * 1000;
+	assert_false(service_has_released(volume, 1));
 	/* Nonsense from the wire. */
-	service_asked(world->mirrord, "data", UINT32_MAX);
+	service_heard(world->mirrord, UINT32_MAX);
 	service_told_released(world->mirrord, "data", UINT32_MAX);
 }
 
@@ -289,7 +294,8 @@ int main(void)
 			free_world),
 		cmocka_unit_test_setup_teardown(test_others_are_told_owner,
 						make_world, free_world),
-		cmocka_unit_test_setup_teardown(test_who_may_own, make_world,
+		cmocka_unit_test_setup_teardown(test_who_has_released,
+						make_world,
 						free_world),
 		cmocka_unit_test_setup_teardown(test_release_while_taking,
 						make_world, free_world),
