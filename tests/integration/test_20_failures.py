@@ -583,3 +583,29 @@ def test_disk_that_fails(lab):
     lab.smbclient('get kept %s.back; rm kept' % data)
     lab.run('cmp', data, data + '.back')
     assert 'syncfs of /srv/alpha' in lab.on('n0', 'mirrorctl', 'log')
+
+
+def test_names_alone_are_on_disk(lab):
+    """R14: without a partner a name that was removed stays so after a power
+    cut, although no file's sync has taken it along to the disk."""
+    lab.smbclient('mkdir doomed')
+    lab.tb('crash', 'n1')
+    lab.wait('degraded', lambda: lab.mode('n0', 'alpha') == 'degraded')
+    session = Session(lab)
+    session.send('mkdir ready')
+    lab.wait('the session works', lambda: there(lab, 'ready'))
+    lab.on('n0', 'sync', '-f', '/srv/alpha')
+    stop_epochs(lab)
+    session.send('rmdir doomed')
+    session.close()
+    lab.tb('crash', 'n0')
+    lab.tb('boot', 'n0')
+    lab.pair('start', 'n0')
+    lab.wait('served again', lambda: lab.owner('ALPHA') == 'n0', 90)
+    assert there(lab, 'ready')
+    assert not there(lab, 'doomed')
+
+
+# Each renewal would sync the volume's root directory.
+test_names_alone_are_on_disk.conf = dict(
+    CONF, options='mirror:lease = 20000')
