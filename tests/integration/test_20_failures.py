@@ -470,8 +470,8 @@ def test_no_fence_no_takeover(lab):
     """R11: a shared volume is never mounted while its owner may still write:
     without a fence command, and with one that fails.
 
-    Seen to fail with an address that comes up without its volume, and with a
-    failed fence command taken for a fence.
+    Seen to fail with an address that comes up without its volume, with a
+    failed fence command taken for a fence, and with a takeip event that fails.
     """
     lab.on('n1', 'net', 'conf', 'delparm', 'global', 'mirror:fence command')
     restart_mirrord(lab, 'n1')
@@ -590,7 +590,10 @@ def test_disk_that_fails(lab):
 
 def test_names_alone_are_on_disk(lab):
     """R14: without a partner a name that was removed stays so after a power
-    cut, although no file's sync has taken it along to the disk."""
+    cut, although no file's sync has taken it along to the disk.
+
+    Seen to fail with harden_directory() that does nothing.
+    """
     lab.smbclient('mkdir doomed')
     lab.tb('crash', 'n1')
     lab.wait('degraded', lambda: lab.mode('n0', 'alpha') == 'degraded')
