@@ -7,7 +7,7 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak torture fuzz mutants stage
+	soak torture fuzz mutants crash chaos nightly model stage
 
 all: build/configured
 	@$(WAF) build
@@ -19,9 +19,13 @@ help:
 	@echo "make demo         two nodes on this machine, a power cut, nothing lost [KEEP=1]"
 	@echo "make test         all tests"
 	@echo "make soak CUTS=20 power cuts in a row under load [FS=ext4|xfs] [MIRROR=yes|no]"
+	@echo "make chaos        histories under faults, checked [SEED=..] [SEEDS=n] [MINUTES=..] [FAULTS=..]"
+	@echo "make nightly      the same for an hour"
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
 	@echo "make mutants      the product broken on purpose: do its tests notice? [NAMES=..]"
+	@echo "make crash        crash points, ext4 and xfs [MINUTES=60] [SAMPLE=yes] [SEED=1] [FS=..] [CASE=..]"
+	@echo "make model        models of the protocol, checked with spin [SIZE=large]"
 	@echo "make check-style  line lengths, clang-tidy, cppcheck, shellcheck"
 
 prepare:
@@ -57,6 +61,15 @@ soak: stage
 	@tests/demo/soak --cuts $(or $(CUTS),20) --fs $(or $(FS),ext4) \
 		--mirror $(or $(MIRROR),yes)
 
+chaos: stage
+	@tests/chaos/run $(if $(SEED),--seed $(SEED)) \
+		$(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(FAULTS),--faults $(FAULTS))
+
+nightly: MINUTES ?= 60
+nightly: chaos
+
 torture: stage
 	@tests/torture/compare
 
@@ -65,6 +78,14 @@ fuzz: all
 
 mutants:
 	@tests/mutants/run -c $(if $(JOBS),-j $(JOBS)) $(NAMES)
+
+crash: all
+	@tests/crash/run $(if $(FS),--fs $(FS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(CASE),--case '$(CASE)',--minutes $(or $(MINUTES),60)) \
+		$(if $(SAMPLE),--sample)
+
+model:
+	@tests/model/run $(or $(SIZE),small)
 
 check-style:
 	@source/build/check-style

@@ -7,7 +7,7 @@ import re
 import struct
 import time
 
-from lab import LabError, Load, Session
+from lab import ADDRESS, LabError, Load, Session
 
 CONF = {'fs': 'ext4'}
 
@@ -63,7 +63,7 @@ def no_errors(running):
 CLOSED = {errno.EPIPE, errno.ENETRESET, errno.ECONNABORTED, errno.ECONNRESET}
 
 
-def no_answer_was_an_error(running):
+def no_answer_was_an_error(running, closed=frozenset(CLOSED)):
     """Lines `D NUMBER TIME ERRNO' of the journals are operations in doubt."""
     for load in running:
         for path in load.journals():
@@ -71,7 +71,7 @@ def no_answer_was_an_error(running):
                 doubts = [line.split() for line in journal
                           if line.startswith('D ')]
             for doubt in doubts:
-                assert int(doubt[3]) in CLOSED, (path, doubt)
+                assert int(doubt[3]) in closed, (path, doubt)
 
 
 def kill_mirrord(lab, node):
@@ -393,6 +393,25 @@ def test_mirrord_killed(lab):
         lab.wait_mirrored()
         finish(running)
         no_errors(running)
+
+
+def test_ctdbd_killed(lab):
+    """ctdbd dies alone: its node gives the services up, addresses included,
+    and nobody has to be fenced.
+    """
+    running = loads(lab, 'ctdbd')
+    go_on(lab, running)
+    lab.on('n0', 'pkill', '-KILL', '-x', 'ctdbd')
+    lab.wait('ALPHA on n1', lambda: ADDRESS['ALPHA'] + '/' in
+             lab.on('n1', 'ip', '-br', 'addr'))
+    assert ADDRESS['ALPHA'] + '/' not in lab.on('n0', 'ip', '-br', 'addr')
+    go_on(lab, running)
+    finish(running, max_pause=15)
+    # smbd ends first, and nobody listens until the address is gone.
+    no_answer_was_an_error(running, CLOSED | {errno.ECONNREFUSED})
+    assert 'cut off' not in lab.on('n1', 'mirrorctl', 'log').split(
+        'ALPHA')[-1]
+    lab.pair('start', 'n0')
 
 
 def test_mirrord_killed_then_power_cut(lab):
