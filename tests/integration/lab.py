@@ -213,14 +213,14 @@ class Load:
                 count += journal.read().count(b'\nA ')
         return count
 
-    def stop(self, check=True):
+    def stop(self, check=True, seconds=180):
         """Let every client end its operation, then no more."""
         if self.process.poll() is None:
             # The parent alone: it tells its children. Told twice, they would
             # leave an operation in the middle.
             self.lab.on('client', 'pkill', '-TERM', '-o', '-f', self.folder,
                         check=False)
-        code = self.process.wait(timeout=180)
+        code = self.process.wait(timeout=seconds)
         self.log_file.close()
         with open(self.log_path) as log:
             text = log.read()
