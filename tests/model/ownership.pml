@@ -654,7 +654,8 @@ unsigned excused : 1;	/* both were */
 		FORGET_CACHE(n, 0); \
 		N[n].mounted = 0; N[n].cache = 0; N[n].lease = 0; \
 		NO_READ(n); N[n].whole = 0; \
-		MAY_OWN_AFTER_RELEASE(n);	/* END lets the other mount */ \
+		/* END lets the other mount, fenced before or not. */ \
+		MAY_OWN_AFTER_RELEASE(n); FORGET_FENCE(n); \
 		N[n].ogen = 0; N[n].oprot = 0; N[n].oinc = 0; \
 		if :: N[n].svc == UNMOUNT_CLEAN && REACHES(n, o) -> \
 			N[o].mayown = 0; \
