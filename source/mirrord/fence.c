@@ -20,13 +20,13 @@ struct fence_wait {
 };
 
 static struct {
-	bool fenced;
 	uint64_t times_up;	/* of the link, when the fence began */
-	bool link_was_up;	/* at that time */
-	bool heard;		/* of it, since then */
-	uint64_t time;
+	uint64_t time;		/* when it ended; ns, state_page_clock() */
 	struct tevent_req *running;
 	struct fence_wait *waiting;
+	bool fenced;
+	bool link_was_up;	/* when the fence began */
+	bool heard;		/* of the node, since then */
 } fences[NODES_MAX];
 
 bool fence_holds(struct mirrord *mirrord, uint32_t node)

@@ -85,23 +85,23 @@
 #define GRANTED_AFTER_RESTART LEASE
 #endif
 
-/* The code of today: holes. */
-#ifdef HOLE_RELEASED_NODE_TRUSTS_ITS_KNOWLEDGE
+/* What the code did until the model told. */
+#ifdef MUTANT_RELEASED_NODE_TRUSTS_ITS_KNOWLEDGE
 #define MAY_OWN_AFTER_RELEASE(n) skip
 #else
 #define MAY_OWN_AFTER_RELEASE(n) N[n].mayown = 1
 #endif
-#ifdef HOLE_FENCED_NODE_TRUSTS_ITS_KNOWLEDGE
+#ifdef MUTANT_FENCED_NODE_TRUSTS_ITS_KNOWLEDGE
 #define KNOWS_NOTHING(n) skip
 #else
 #define KNOWS_NOTHING(n) N[n].mayown = 1; N[n].knows = 0
 #endif
-#ifdef HOLE_CUT_OFF_OWNER_STAYS
+#ifdef MUTANT_CUT_OFF_OWNER_STAYS
 #define DISK_REFUSED(n) false
 #else
 #define DISK_REFUSED(n) (N[n].fenced)
 #endif
-#ifdef HOLE_FENCE_KNOWLEDGE_OUTLIVES_RETURN
+#ifdef MUTANT_FENCE_KNOWLEDGE_OUTLIVES_RETURN
 #define FORGET_FENCE(n) skip
 #else
 #define FORGET_FENCE(n) N[n].knows = 0
@@ -186,7 +186,7 @@ typedef node {
 	unsigned granted : 2;	/* noted by the partner */
 	unsigned fencewait : 2;
 	unsigned whole : 1;	/* the wait is a whole lease from the fence */
-#ifdef HOLE_LATE_MESSAGES
+#ifdef MUTANT_LATE_MESSAGES
 	unsigned late : 2;	/* on a connection given up: 1 BEGIN, 2 END */
 	unsigned lategen : 3;
 #endif
@@ -240,7 +240,7 @@ unsigned excused : 1;	/* both were */
 #define OLDER_NODE(n) \
 	OLDER(N[n].ogen); OLDER(N[n].sgen); OLDER(N[n].sclaim); \
 	OLDER(N[n].wgen); OLDER_LATE(n)
-#ifdef HOLE_LATE_MESSAGES
+#ifdef MUTANT_LATE_MESSAGES
 #define OLDER_LATE(n) OLDER(N[n].lategen)
 #else
 #define OLDER_LATE(n) skip
@@ -689,7 +689,7 @@ unsigned excused : 1;	/* both were */
 #define G_POLL(n) (PRESENT(n) && (N[n].view != SEES(n) || \
 	N[n].want != HOSTS(n)))
 
-#ifdef HOLE_LATE_MESSAGES
+#ifdef MUTANT_LATE_MESSAGES
 /* A connection that is given up may still deliver what was sent over it. */
 #define KEEP_LATE(n, what, generation) \
 	N[n].late = what; N[n].lategen = generation
@@ -722,8 +722,8 @@ unsigned excused : 1;	/* both were */
 		       N[n].view, N[n].want) } \
 	LATE(n, o)
 
-/* Each node opens one; that one is there and the other not is a hole only. */
-#if defined(HOLE_FENCE_KNOWLEDGE_OUTLIVES_RETURN) || defined(EVERY_LINK)
+/* Each node opens one; that one is there and the other not matters to a mutant only. */
+#if defined(MUTANT_FENCE_KNOWLEDGE_OUTLIVES_RETURN) || defined(EVERY_LINK)
 #define BOTH_LINKS_UP(o) skip
 #else
 #define BOTH_LINKS_UP(o) N[o].link = 1; N[o].knows = 0
