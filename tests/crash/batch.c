@@ -440,7 +440,7 @@ void batch_crash(struct driver *driver, const struct point *points,
 	check_all(driver, "after replay", lost, trees, false);
 	redo_all(driver, true);
 	check_all(driver, "after a second replay", lost, trees, true);
-	if (driver->cuts % 8 == 0) {
+	if (driver->cuts % 4 == 1) {
 		/* What replay_run() said was done is on the disk. */
 		disk_cut(driver->disk);
 		disk_unmount(driver->disk);
