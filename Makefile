@@ -21,7 +21,7 @@ help:
 	@echo "make soak CUTS=20 power cuts in a row under load [FS=ext4|xfs] [MIRROR=yes|no]"
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
-	@echo "make crash        crash points, ext4 and xfs [MINUTES=60] [SAMPLE=yes] [SEED=1] [FS=..] [CASE=..]"
+	@echo "make crash        crash points for an hour, or a sample [MINUTES=2] [SEED=1] [FS=xfs] [CASE=..]"
 	@echo "make check-style  line lengths, clang-tidy, cppcheck, shellcheck"
 
 prepare:
@@ -65,8 +65,8 @@ fuzz: all
 
 crash: all
 	@tests/crash/run $(if $(FS),--fs $(FS)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(CASE),--case '$(CASE)',--minutes $(or $(MINUTES),60)) \
-		$(if $(SAMPLE),--sample)
+		$(if $(CASE),--case '$(CASE)',$(if \
+		$(MINUTES),--sample --minutes $(MINUTES),--minutes 60))
 
 check-style:
 	@source/build/check-style
