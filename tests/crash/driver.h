@@ -46,6 +46,7 @@ struct driver {
 	char smb_conf[100];
 
 	uint64_t points;
+	uint64_t missed;	/* cases that ended before their place */
 	uint64_t lost;
 	uint64_t failed;	/* replays that said so */
 	uint64_t broken;	/* cases that did not come to their place */
