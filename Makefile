@@ -24,7 +24,7 @@ help:
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
 	@echo "make mutants      the product broken on purpose: do its tests notice? [NAMES=..]"
-	@echo "make crash        crash points, ext4 and xfs [MINUTES=60] [SAMPLE=yes] [SEED=1] [FS=..] [CASE=..]"
+	@echo "make crash        crash points for an hour, or a sample [MINUTES=2] [SEED=1] [FS=xfs] [CASE=..]"
 	@echo "make model        models of the protocol, checked with spin [SIZE=large]"
 	@echo "make check-style  line lengths, clang-tidy, cppcheck, shellcheck"
 
@@ -81,8 +81,8 @@ mutants:
 
 crash: all
 	@tests/crash/run $(if $(FS),--fs $(FS)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(CASE),--case '$(CASE)',--minutes $(or $(MINUTES),60)) \
-		$(if $(SAMPLE),--sample)
+		$(if $(CASE),--case '$(CASE)',$(if \
+		$(MINUTES),--sample --minutes $(MINUTES),--minutes 60))
 
 model:
 	@tests/model/run $(or $(SIZE),small)

@@ -47,6 +47,7 @@ def samba_version(tree):
 def configure(cnf):
     cnf.load('compiler_c')
     cnf.env.SAMBA_FLAGS = samba_flags(cnf.options.samba)
+    cnf.env.SAMBA_VERSION = samba_version(cnf.options.samba)
     cnf.env.VFS_DIR = cnf.options.vfs_dir
     if cnf.options.samba_compile:
         cnf.env.COMPILE_FLAGS = samba_flags(cnf.options.samba_compile)
@@ -138,6 +139,9 @@ def build_crash(bld, libs):
                 includes='source/common source/mirrord tests/crash',
                 use='mirrord_parts common ' + libs, install_path=None)
 
+    if not bld.env.SAMBA_VERSION.startswith('4.17.'):
+        # It calls smbd's own functions, which change with every version.
+        return
     # Samba's private libraries, whose names have a version.
     private = '''smbd-base smbd-shim samba-debug replace samba3-util
                  secrets3 samba-security CHARSET3 sys-rw samba-modules

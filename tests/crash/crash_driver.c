@@ -6,6 +6,22 @@
  * own.
  *
  * Owns: which sequences, how long, what is told in the end.
+ *
+ * Seen to fail with (--mutant): replay does nothing; an epoch wiped without
+ * syncfs; a record not sent; a wipe of what was not synced.
+ * Seen to fail with, in source/: an operation applied before its record is
+ * acknowledged (R1); operation_collect() not waiting (R2); link_welcome() not
+ * sending again (R5); fchown or fallocate not hooked; records that the partner
+ * acknowledges and does not keep; names compared by existence, not identity
+ * (find_cut); all records redone; cancelled ones redone; unfinished creations
+ * kept; no ids given at replay; no final times; everything redone as root, or
+ * nothing with override; no syncfs at the end of replay.
+ * Not seen here, as three operations of one client are too few: rules (3) and
+ * (4) of the plan, operation->alone; precondition() (the plan has seen to it).
+ * tests/unit/test_replay.c is about these.
+ *
+ * What it does not do: two clients at a time, TLS (test_peer_link.c), the
+ * owner's own timers, takeover and fencing (tests/integration).
  */
 
 #include <sys/mman.h>
@@ -220,7 +236,7 @@ static size_t most_points(const struct options *options, uint8_t operations)
 	if (options->per_sequence >= 0) {
 		return (size_t)options->per_sequence;
 	}
-	return options->sample ? 16 : most[operations];
+	return options->sample ? 8 : most[operations];
 }
 
 static void queue_points(struct driver *driver, struct queue *queue,
@@ -301,7 +317,6 @@ static void fill_batch(struct driver *driver, struct queue *queue)
 	static int32_t goldens[BATCH];
 	struct seats seats = { .count = 0 };
 	size_t i, left = queue->used;
-	uint32_t n;
 
 	memset(points, 0, sizeof(points));
 	for (i = queue->used; i < queue->count && seats.count < BATCH &&
@@ -320,64 +335,9 @@ static void fill_batch(struct driver *driver, struct queue *queue)
 	}
 	queue->used = left;
 	batch_crash(driver, points, goldens, BATCH);
-	for (n = 0; n < BATCH; n++) {
-		if (!seats.taken[n]) {
-			driver->points--;
-		}
-	}
 }
 
 /* ------------------------------------------------------------------- main */
-
-static void next_sequence(struct sequence *sequence, uint64_t number,
-			  uint64_t *random)
-{
-	uint8_t i;
-
-	*sequence = (struct sequence) { .count = 1 };
-	if (number >= OP_COUNT) {
-		number -= OP_COUNT;
-		sequence->count = 2;
-	}
-	if (sequence->count == 2 && number >= OP_COUNT * OP_COUNT) {
-		/* In an order in which what has been done when time is up is
-		 * of every kind: the factor has no divisor in common. */
-		number = (number - OP_COUNT * OP_COUNT) * 48271 %
-			(OP_COUNT * OP_COUNT * OP_COUNT);
-		sequence->count = 3;
-	}
-	for (i = 0; i < sequence->count; i++) {
-		sequence->operations[i] = (uint8_t)(number % OP_COUNT);
-		number /= OP_COUNT;
-	}
-	sequence->as_user = random_below(random, 2) == 1;
-	sequence->has_ids = random_below(random, 2) == 1;
-	sequence->sessions = sequence->count > 1 &&
-		random_below(random, 2) == 1;
-	if (random_below(random, 8) == 0) {
-		sequence->break_at = (uint8_t)(1 + random_below(random, 8));
-	}
-	if (sequence->count > 1 && random_below(random, 6) == 0) {
-		sequence->fail_at = (uint8_t)(1 + random_below(random, 8));
-	}
-}
-
-#define ALL_SEQUENCES (OP_COUNT + OP_COUNT * OP_COUNT + \
-		       OP_COUNT * OP_COUNT * OP_COUNT)
-
-static uint64_t any_sequence(uint64_t *random)
-{
-	switch (random_below(random, 6)) {
-	case 0:
-		return random_below(random, OP_COUNT);
-	case 1:
-	case 2:
-		return OP_COUNT + random_below(random, OP_COUNT * OP_COUNT);
-	default:
-		return OP_COUNT + OP_COUNT * OP_COUNT +
-			random_below(random, OP_COUNT * OP_COUNT * OP_COUNT);
-	}
-}
 
 static void run_all(struct driver *driver, const struct options *options,
 		    double end)
@@ -387,13 +347,16 @@ static void run_all(struct driver *driver, const struct options *options,
 	uint64_t random = options->seed;
 	uint64_t number = 0;
 
-	while (number < ALL_SEQUENCES && now_seconds() < end) {
+	while (number < SEQUENCES_ALL && now_seconds() < end) {
 		uint32_t n;
 
-		for (n = 0; n < CHUNK && number < ALL_SEQUENCES; n++) {
-			next_sequence(&sequences[n], options->sample
-				      ? any_sequence(&random) : number++,
-				      &random);
+		for (n = 0; n < CHUNK && number < SEQUENCES_ALL; n++) {
+			sequence_number(&sequences[n], options->sample
+					? sequence_any(&random) : number++,
+					&random);
+			if (options->sample && random_below(&random, 4) > 0) {
+				sequence_relate(&sequences[n], &random);
+			}
 		}
 		batch_golden(driver, sequences, n);
 		queue_points(driver, &queue, n, options, &random);
@@ -559,12 +522,13 @@ int main(int argc, char **argv)
 	}
 	seconds = now_seconds() - began;
 	printf("%s: %llu points, %llu lost, %llu replays failed, %llu cases "
-	       "broken; %llu power cuts, %llu records replayed, %llu replays "
+	       "broken; %llu cases missed their place, %llu power cuts, %llu records replayed, %llu replays "
 	       "killed; %.0f s, %.0f points/s\n", driver->type,
 	       (unsigned long long)driver->points,
 	       (unsigned long long)driver->lost,
 	       (unsigned long long)driver->failed,
 	       (unsigned long long)driver->broken,
+	       (unsigned long long)driver->missed,
 	       (unsigned long long)driver->cuts,
 	       (unsigned long long)driver->records,
 	       (unsigned long long)driver->kills, seconds,

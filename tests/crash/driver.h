@@ -3,7 +3,8 @@
  * What the parts of the driver share.
  *
  *   crash_driver.c  options, chunks of sequences, what is told in the end
- *   points.c        sequences and places to crash, and their names
+ *   sequences.c     which sequences there are
+ *   points.c        places to crash in them, and their names
  *   batch.c         one batch: run, power cut, replay, comparison
  *   disk.c          the file system, and its power cut
  *   pair.c          the partner and its stores, the owner's state pages
@@ -45,6 +46,7 @@ struct driver {
 	char smb_conf[100];
 
 	uint64_t points;
+	uint64_t missed;	/* cases that ended before their place */
 	uint64_t lost;
 	uint64_t failed;	/* replays that said so */
 	uint64_t broken;	/* cases that did not come to their place */
@@ -59,11 +61,24 @@ void die(const char *format, ...)
 void run_command(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 double now_seconds(void);
-
-/* --------------------------------------------------------------- points.c */
-
 /* Random numbers that a seed repeats. */
 uint32_t random_below(uint64_t *state, uint32_t limit);
+
+/* ------------------------------------------------------------ sequences.c */
+
+#define SEQUENCES_ALL (OP_COUNT + OP_COUNT * OP_COUNT + \
+		       OP_COUNT * OP_COUNT * OP_COUNT)
+
+/* Sequences are numbered, short ones first. Who does it, and what goes wrong
+ * meanwhile, is random. */
+void sequence_number(struct sequence *sequence, uint64_t number,
+		     uint64_t *random);
+/* A number, so that all lengths are met. */
+uint64_t sequence_any(uint64_t *random);
+/* Instead of its operations others that have to do with one another. */
+void sequence_relate(struct sequence *sequence, uint64_t *random);
+
+/* --------------------------------------------------------------- points.c */
 
 /* All places to crash in a sequence; a talloc array. */
 struct point *points_of(TALLOC_CTX *mem_ctx, const struct golden *golden,

@@ -58,26 +58,7 @@ void link_forget(void)
 
 static bool is_link(int fd)
 {
-	int domain = 0;
-	socklen_t length = sizeof(domain);
-
-	if (case_current() == NULL) {
-		return false;
-	}
-	if (fd == link_socket) {
-		return true;
-	}
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == -1 ||
-	    domain != AF_INET) {
-		return false;
-	}
-	if (swallowing || deaf) {
-		/* Whatever it is told now comes after the crash. */
-		case_stop();
-	}
-	link_socket = fd;
-	out = in = (struct stream) { .got = 0 };
-	return true;
+	return case_current() != NULL && fd == link_socket;
 }
 
 /*
@@ -324,6 +305,25 @@ static void send_first(int fd, const struct msghdr *msg, size_t length)
 }
 
 #define WRAPPER __attribute__((visibility("default")))
+
+WRAPPER int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	static int (*next)(int, const struct sockaddr *, socklen_t);
+
+	if (next == NULL) {
+		next = (int (*)(int, const struct sockaddr *, socklen_t))
+			real("connect");
+	}
+	if (case_current() != NULL && address->sa_family == AF_INET) {
+		if (swallowing || deaf) {
+			/* Whatever it is told now comes after the crash. */
+			case_stop();
+		}
+		link_socket = fd;
+		out = in = (struct stream) { .got = 0 };
+	}
+	return next(fd, address, length);
+}
 
 WRAPPER ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {

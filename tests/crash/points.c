@@ -3,7 +3,13 @@
  * Places to crash: all of a sequence, and their names. A name is what a
  * failing case is told and repeated by:
  *
- *   create_n,write_n:user,ids,one,fail0,break0:held3:wipe1:persist5:eager:kill2
+ *   create_n,write_n:user,ids,one,fail0,break0:held3:wipe1:persist5:lazy:kill2
+ *
+ * An unprivileged user creates n and writes to it (what was there before has
+ * ids; one smbd does both; no call fails, the link does not break). The node
+ * dies when the partner has the third record and the acknowledgement is under
+ * way. The first operation is in an epoch that is wiped, syncfs has seen five
+ * leaf calls, data stays in memory, and a first replay dies after two calls.
  */
 
 #include <stdio.h>
@@ -274,7 +280,8 @@ static bool parse_stop(const char *text, struct point *point)
 
 bool point_parse(const char *text, struct point *point)
 {
-	char operations[200], user[8], ids[8], each[8], stop[32], old[8], eager[8];
+	char operations[200], user[8], ids[8], each[8], stop[32];
+	char old[8], eager[8];
 	unsigned int fail_at, break_at, wipe_at, persist_at, kill_at;
 
 	*point = (struct point) { .stop = STOP_NEVER };
