@@ -7,7 +7,7 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak torture fuzz stage chaos nightly
+	soak torture fuzz mutants crash chaos nightly stage
 
 all: build/configured
 	@$(WAF) build
@@ -23,6 +23,8 @@ help:
 	@echo "make nightly      the same for an hour"
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
+	@echo "make mutants      the product broken on purpose: do its tests notice? [NAMES=..]"
+	@echo "make crash        crash points, ext4 and xfs [MINUTES=60] [SAMPLE=yes] [SEED=1] [FS=..] [CASE=..]"
 	@echo "make check-style  line lengths, clang-tidy, cppcheck, shellcheck"
 
 prepare:
@@ -72,6 +74,14 @@ torture: stage
 
 fuzz: all
 	@tests/fuzz/run $(or $(SECONDS),60)
+
+mutants:
+	@tests/mutants/run -c $(if $(JOBS),-j $(JOBS)) $(NAMES)
+
+crash: all
+	@tests/crash/run $(if $(FS),--fs $(FS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(CASE),--case '$(CASE)',--minutes $(or $(MINUTES),60)) \
+		$(if $(SAMPLE),--sample)
 
 check-style:
 	@source/build/check-style

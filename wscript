@@ -113,6 +113,8 @@ def build(bld):
                     cflags=WARNINGS, use='SMBCLIENT TALLOC Z',
                     install_path=None)
 
+    build_crash(bld, libs)
+
     bld.install_files('/usr/share/ctdb/events/legacy',
                       sources(bld, 'ctdb-events/*.script'), chmod=0o755)
     bld.install_files('/usr/share/doc/samba-mirror/examples',
@@ -123,3 +125,34 @@ def build(bld):
     for section in '18':
         bld.install_files('/usr/share/man/man' + section,
                           sources(bld, 'docs/*.' + section))
+
+
+def build_crash(bld, libs):
+    """The crash harness: a driver, and a host that is Samba's VFS."""
+    host = '''crash_host.c host_case.c host_link.c
+              host_operations.c'''.split()
+    both = 'leafs.c tree.c operations.c'.split()
+    driver = sources(bld, 'tests/crash/*.c', exclude=host)
+    bld.program(source=driver, target='tests/crash_driver',
+                cflags=WARNINGS, linkflags=['-rdynamic'],
+                includes='source/common source/mirrord tests/crash',
+                use='mirrord_parts common ' + libs, install_path=None)
+
+    # Samba's private libraries, whose names have a version.
+    private = '''smbd-base smbd-shim samba-debug replace samba3-util
+                 secrets3 samba-security CHARSET3 sys-rw samba-modules
+                 cli-smb-common auth time-basic util-setid'''.split()
+    public = '''samba-util.so.0 samba-errors.so.1 tevent-util.so.0
+                ndr-standard.so.0 ndr.so.3'''.split()
+    bld.program(source=['tests/crash/' + n for n in host + both],
+                target='tests/crash_host', install_path=None,
+                includes='tests/crash',
+                cflags=WARNINGS + bld.env.SAMBA_FLAGS,
+                use='common ' + libs,
+                linkflags=['-rdynamic', '-L' + PRIVATE_LIBS,
+                           '-Wl,-rpath,' + PRIVATE_LIBS,
+                           '-Wl,-rpath-link,' + PRIVATE_LIBS,
+                           '-Wl,--allow-shlib-undefined',
+                           '-Wl,--no-as-needed'] +
+                ['-l:lib%s-samba4.so.0' % n for n in private] +
+                ['-l:lib' + n for n in public])

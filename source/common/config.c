@@ -55,6 +55,7 @@ static const struct {
 	{ OPTION_PATH, AT(run_directory), 0, 0 },
 	{ OPTION_U32, AT(epoch_interval_ms), 10, 600000 },
 	{ OPTION_U32, AT(partner_timeout_ms), 100, 3600000 },
+	{ OPTION_U32, AT(lease_ms), 100, 60000 },
 	{ OPTION_FLUSH, AT(flush), 0, 0 },
 	{ OPTION_DEGRADED, AT(degraded), 0, 0 },
 	{ OPTION_PATH, AT(nodes_file), 0, 0 },
@@ -81,6 +82,9 @@ static const struct config_option_info option_infos[] = {
 	{ "partner timeout", "15000",
 	  "milliseconds that clients wait for a partner that ctdb sees alive "
 	  "and that does not answer" },
+	{ "lease", "1000",
+	  "milliseconds that an owner may answer without having heard that it "
+	  "still is the owner; the same on all nodes" },
 	{ "flush", "disk",
 	  "what SMB FLUSH reaches: `disk', or `mirrored' if both nodes "
 	  "outlive a power failure" },
@@ -634,4 +638,46 @@ const struct config_service *config_service_by_address(
 		}
 	}
 	return NULL;
+}
+
+const struct config_service *config_service_find(
+	const struct mirror_config *config, const char *address_or_name)
+{
+	const struct config_service *service;
+
+	service = config_service_by_address(config, address_or_name);
+	return service != NULL ? service :
+		config_service_by_name(config, address_or_name);
+}
+
+static char *append_list(char *text, const char *key, const char **list)
+{
+	text = talloc_asprintf_append(text, "%s=", key);
+	for (; text != NULL && *list != NULL; list++) {
+		text = talloc_asprintf_append(text, "%s%s", *list,
+					      list[1] != NULL ? " " : "");
+	}
+	return text != NULL ? talloc_strdup_append(text, "\n") : NULL;
+}
+
+char *config_service_describe(TALLOC_CTX *mem_ctx,
+			      const struct config_service *service)
+{
+	struct config_volume **v;
+	char *text;
+
+	text = talloc_asprintf(mem_ctx, "name=%s\nanchor=%s\nhome=%u\n",
+			       service->name, service->addresses[0],
+			       service->home);
+	if (text != NULL) {
+		text = append_list(text, "addresses", service->addresses);
+	}
+	if (text != NULL) {
+		text = append_list(text, "names", service->names);
+	}
+	for (v = service->volumes; text != NULL && *v != NULL; v++) {
+		text = talloc_asprintf_append(text, "mount=%s\n",
+					      (*v)->mount_point);
+	}
+	return text;
 }

@@ -62,6 +62,7 @@ struct mirror_config {
 	/* How long a partner that ctdb sees alive may be out of reach before
 	 * the owner goes on without it. */
 	uint32_t partner_timeout_ms;
+	uint32_t lease_ms;
 	enum config_flush flush;
 	enum config_degraded degraded;
 	const char *nodes_file;		/* ctdb's: line n = address of pnn n */
@@ -95,5 +96,15 @@ const struct config_service *config_service_by_name(
 /* The service that has this address; NULL: none. */
 const struct config_service *config_service_by_address(
 	const struct mirror_config *config, const char *address);
+/* By either. */
+const struct config_service *config_service_find(
+	const struct mirror_config *config, const char *address_or_name);
+
+/*
+ * Lines KEY=VALUE for event scripts, child of mem_ctx; NULL: no memory. The
+ * names in it have no blanks, quotes or the like.
+ */
+char *config_service_describe(TALLOC_CTX *mem_ctx,
+			      const struct config_service *service);
 
 #endif /* MIRROR_CONFIG_H */

@@ -77,6 +77,8 @@
 	      "The volume is not served before all is redone; see the "	\
 	      "lines before, repair the disk, it is tried again")	\
 	EVENT(NOT_YET, "M042", "not-yet", LOG_NOTICE, "")		\
+	EVENT(CTDB_GONE, "M043", "ctdb-gone", LOG_CRIT,			\
+	      "See ctdb's log, and start it again")			\
 	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING, "") \
 	EVENT(STATE, "M040", "state", LOG_INFO, "")			\
 	EVENT(STARTED, "M050", "started", LOG_NOTICE, "")		\

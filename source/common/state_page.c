@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include "state_page.h"
 
-#define PAGE_MAGIC UINT64_C(0x6d6972726f723032)
+#define PAGE_MAGIC UINT64_C(0x6d6972726f723033)
 #define PAGE_BUCKETS 512
 #define PAGE_BUCKET_LOCKS 64
 
@@ -66,6 +66,8 @@ struct page_shared {
 	_Atomic uint64_t regime;
 	_Atomic uint64_t generation;
 	_Atomic uint64_t device;
+	_Atomic uint64_t lock_space;
+	_Atomic uint64_t lease;
 	struct page_partner partner;
 
 	_Atomic uint64_t epoch;
@@ -287,6 +289,11 @@ uint64_t state_page_device(const struct state_page *page)
 	return atomic_load(&page->shared->device);
 }
 
+uint64_t state_page_lock_space(const struct state_page *page)
+{
+	return atomic_load(&page->shared->lock_space);
+}
+
 uint64_t state_page_epoch(const struct state_page *page)
 {
 	return atomic_load(&page->shared->epoch);
@@ -331,6 +338,36 @@ uint32_t state_page_wait_kick(struct state_page *page, uint32_t seen)
 			NULL, 0);
 	}
 	return now;
+}
+
+/* ------------------------------------------------------------------ lease */
+
+uint64_t state_page_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+void state_page_set_lease(struct state_page *page, uint64_t until)
+{
+	atomic_store(&page->shared->lease, until);
+}
+
+uint64_t state_page_lease(const struct state_page *page)
+{
+	return atomic_load(&page->shared->lease);
+}
+
+int state_page_may_answer(const struct state_page *page)
+{
+	enum page_mode mode = state_page_mode(page);
+
+	if (mode == PAGE_ABSENT || mode == PAGE_RELEASING) {
+		return ESTALE;
+	}
+	return state_page_clock() < state_page_lease(page) ? 0 : EAGAIN;
 }
 
 /* ------------------------------------------------------------------ slots */
@@ -674,6 +711,11 @@ void state_page_report_partner(struct state_page *page, uint64_t regime)
 void state_page_set_device(struct state_page *page, uint64_t device)
 {
 	atomic_store(&page->shared->device, device);
+}
+
+void state_page_set_lock_space(struct state_page *page, uint64_t lock_space)
+{
+	atomic_store(&page->shared->lock_space, lock_space);
 }
 
 void state_page_set_mode(struct state_page *page,

@@ -89,6 +89,8 @@ int state_page_open(TALLOC_CTX *mem_ctx,
 enum page_mode state_page_mode(const struct state_page *page);
 uint64_t state_page_generation(const struct state_page *page);
 uint64_t state_page_device(const struct state_page *page);
+/* See label.h. */
+uint64_t state_page_lock_space(const struct state_page *page);
 uint64_t state_page_epoch(const struct state_page *page);
 /* Grows with every change of mode or partner. */
 uint64_t state_page_regime(const struct state_page *page);
@@ -101,6 +103,21 @@ int state_page_partner(const struct state_page *page,
 /* A smbd found that the partner's store is not the one that it expects; wakes
  * mirrord up. */
 void state_page_report_partner(struct state_page *page, uint64_t regime);
+
+/* ------------------------------------------------------------------ lease */
+
+/* Nanoseconds of a clock that goes on while everything on the node stands. */
+uint64_t state_page_clock(void);
+/* Until when this node may answer; 0: it may not. */
+void state_page_set_lease(struct state_page *page, uint64_t until);
+uint64_t state_page_lease(const struct state_page *page);
+/*
+ * May what was just found out about the volume be told (R12)? Asked after the
+ * look at the volume: how long that took does not matter then.
+ * 0; EAGAIN: this node is the owner, but nobody has confirmed that lately,
+ * wait; ESTALE: it is not.
+ */
+int state_page_may_answer(const struct state_page *page);
 
 /* ------------------------------------------------------- a process' slot */
 
@@ -210,6 +227,7 @@ void state_page_kick(struct state_page *page);
 /* --------------------------------------------------- for mirrord, the owner */
 
 void state_page_set_device(struct state_page *page, uint64_t device);
+void state_page_set_lock_space(struct state_page *page, uint64_t lock_space);
 /* Changes mode and raises the regime. partner may be NULL unless MIRRORED. */
 void state_page_set_mode(struct state_page *page,
 			 enum page_mode mode,

@@ -81,6 +81,10 @@ static const struct {
 		U64(sequence)) },
 	[FRAME_PONG] = { "pong", FIELDS(
 		U64(sequence)) },
+	[FRAME_LEASE] = { "lease", FIELDS(
+		NAME(volume), U64(generation), U32(duration_ms)) },
+	[FRAME_LEASED] = { "leased", FIELDS(
+		NAME(volume), U64(generation), U32(duration_ms)) },
 };
 
 static bool is_type(uint32_t type)

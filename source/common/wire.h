@@ -23,6 +23,7 @@
  *     WIPE(volume,epoch)  -> WIPED          epochs <= epoch are stable
  *     END(volume)         -> ENDED          store is of no use any more
  *     FETCH(volume,...)   -> FETCHED* FETCH_END   read-back, roll-forward
+ *     LEASE(volume)       -> LEASED         may I answer clients (R12)?
  *     PING                -> PONG
  */
 
@@ -66,6 +67,8 @@ enum frame_type {
 	FRAME_FETCH_END,
 	FRAME_PING,
 	FRAME_PONG,
+	FRAME_LEASE,
+	FRAME_LEASED,
 	FRAME_TYPE_END
 };
 
@@ -119,6 +122,7 @@ struct message {
 	uint64_t count;		/* VOLUME_STATE, FETCH_END: records */
 	uint64_t bytes;		/* VOLUME_STATE, BEGIN: wanted capacity of an
 				   epoch; BEGUN: granted capacity */
+	uint32_t duration_ms;	/* LEASE: wanted; LEASED: granted, 0: no */
 	uint32_t reason;	/* REFUSED: refused_reason; ENDED, FETCH_END:
 				   0 or errno */
 	const char *text;	/* REFUSED: for the log */

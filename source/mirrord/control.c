@@ -371,6 +371,23 @@ static void on_fenced(struct control_client *client, json_t *request)
 	reply(client, SERVICE_OK, NULL);
 }
 
+static void on_service(struct control_client *client, json_t *request)
+{
+	const struct config_service *service = NULL;
+	const char *word = json_string_value(json_object_get(request,
+							     "service"));
+
+	if (word != NULL) {
+		service = config_service_find(client->control->mirrord->config,
+					      word);
+	}
+	if (service == NULL) {
+		reply(client, SERVICE_FAILED, "no such service");
+		return;
+	}
+	reply(client, SERVICE_OK, config_service_describe(client, service));
+}
+
 static const struct {
 	const char *verb;
 	void (*handle)(struct control_client *client, json_t *request);
@@ -382,6 +399,7 @@ static const struct {
 	{ "verdict", on_verdict },
 	{ "fenced", on_fenced },
 	{ "log", on_log },
+	{ "service", on_service },
 };
 
 /* ------------------------------------------------------------- connections */

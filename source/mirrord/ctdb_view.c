@@ -16,6 +16,8 @@
 #define POLL_HURRY_MS 100
 #define HURRY_MS 10000
 #define ANSWER_MS 2000
+/* One that is restarted in less time has not been away. */
+#define GONE_MS 1000
 #define FRESH_MS 4000
 
 /*
@@ -99,6 +101,7 @@ struct ctdb_view {
 	uint64_t answered;	/* ms; 0: never */
 	bool decreed;
 	uint64_t hurry_until;
+	uint64_t refused_since;	/* ms; 0: somebody listens */
 	struct tevent_timer *poll;
 
 	/* one round of questions */
@@ -358,6 +361,22 @@ static bool round_send(struct ctdb_view *view)
 		    MSG_NOSIGNAL) == (ssize_t)sizeof(controls);
 }
 
+static bool round_connect(struct ctdb_view *view,
+			  const struct sockaddr_un *address)
+{
+	if (connect(view->fd, (const struct sockaddr *)address,
+		    sizeof(*address)) == 0) {
+		view->refused_since = 0;
+		return true;
+	}
+	if ((errno == ECONNREFUSED || errno == ENOENT) &&
+	    view->refused_since == 0) {
+		view->refused_since = now_ms();
+		ctdb_view_hurry(view);
+	}
+	return false;
+}
+
 void ctdb_view_ask(struct ctdb_view *view)
 {
 	const char *path = view->mirrord->config->ctdb_socket;
@@ -374,9 +393,7 @@ void ctdb_view_ask(struct ctdb_view *view)
 	}
 	view->used = 0;
 	view->buf = talloc_array(view, uint8_t, PACKET_MAX);
-	if (view->buf == NULL ||
-	    connect(view->fd, (struct sockaddr *)&address,
-		    sizeof(address)) == -1 ||
+	if (view->buf == NULL || !round_connect(view, &address) ||
 	    !round_send(view)) {
 		round_end(view);
 		return;
@@ -435,6 +452,13 @@ bool ctdb_view_known(const struct ctdb_view *view)
 {
 	return view->decreed ||
 		(view->answered != 0 && now_ms() - view->answered < FRESH_MS);
+}
+
+bool ctdb_view_gone(const struct ctdb_view *view)
+{
+	return view->answered != 0 && !view->decreed &&
+		view->refused_since != 0 &&
+		now_ms() - view->refused_since > GONE_MS;
 }
 
 bool ctdb_view_settled(const struct ctdb_view *view)

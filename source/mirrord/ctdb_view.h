@@ -32,6 +32,9 @@ void ctdb_view_hurry(struct ctdb_view *view);
 
 /* Did ctdbd answer within the last seconds? */
 bool ctdb_view_known(const struct ctdb_view *view);
+/* ctdbd was there, and now nobody listens at its socket: no event script will
+ * tell what becomes of our services. */
+bool ctdb_view_gone(const struct ctdb_view *view);
 /* Recovery is over and this node is part of its result. */
 bool ctdb_view_settled(const struct ctdb_view *view);
 bool ctdb_view_excluded(const struct ctdb_view *view, uint32_t node);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "../common/event_log.h"
+#include "../common/state_page.h"
 #include "child.h"
 #include "dlinklist.h"
 #include "fence.h"
@@ -21,6 +22,7 @@ struct fence_wait {
 static struct {
 	bool fenced;
 	uint64_t times_up;	/* of the link, when it was fenced */
+	uint64_t time;
 	struct tevent_req *running;
 	struct fence_wait *waiting;
 } fences[NODES_MAX];
@@ -40,7 +42,13 @@ void fence_confirm(struct mirrord *mirrord, uint32_t node)
 	if (peer != NULL) {
 		fences[node].fenced = true;
 		fences[node].times_up = peer_times_up(peer);
+		fences[node].time = state_page_clock();
 	}
+}
+
+uint64_t fence_time(uint32_t node)
+{
+	return node < NODES_MAX ? fences[node].time : 0;
 }
 
 static void fence_done(struct tevent_req *subreq)

@@ -22,6 +22,9 @@ struct tevent_req *fence_send(TALLOC_CTX *mem_ctx,
 /* 0; else *problem (child of mem_ctx) says what to do. */
 int fence_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx, char **problem);
 
+/* When was it fenced last? ns of state_page_clock(); 0: never. */
+uint64_t fence_time(uint32_t node);
+
 /* The administrator vouches for it (mirrorctl fenced PNN). */
 void fence_confirm(struct mirrord *mirrord, uint32_t node);
 

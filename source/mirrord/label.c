@@ -21,7 +21,9 @@
 #define AT_PROTECTION 20
 #define AT_PARTNER 24
 #define AT_STORE_GENERATION 28
+#define AT_BEAT 28	/* without a store */
 #define AT_INCARNATION 36
+#define AT_LOCK_SPACE 52
 #define AT_CRC 60
 
 static void push_u32(uint8_t *buf, size_t at, uint32_t value)
@@ -55,6 +57,23 @@ static uint32_t checksum(const uint8_t *buf)
 	return (uint32_t)crc32(crc32(0, NULL, 0), buf, AT_CRC);
 }
 
+static bool has_store(enum label_protection protection)
+{
+	return protection == LABEL_MIRRORED || protection == LABEL_REPLAYING;
+}
+
+struct label label_next(const struct label *label,
+			uint32_t owner,
+			enum label_protection protection)
+{
+	return (struct label){
+		.generation = label->generation + 1,
+		.owner = owner,
+		.protection = protection,
+		.lock_space = label->lock_space,
+	};
+}
+
 void label_push(const struct label *label, uint8_t buf[LABEL_SIZE])
 {
 	memset(buf, 0, LABEL_SIZE);
@@ -64,9 +83,11 @@ void label_push(const struct label *label, uint8_t buf[LABEL_SIZE])
 	push_u32(buf, AT_OWNER, label->owner);
 	push_u32(buf, AT_PROTECTION, label->protection);
 	push_u32(buf, AT_PARTNER, label->partner);
-	push_u64(buf, AT_STORE_GENERATION, label->store_generation);
+	push_u64(buf, AT_STORE_GENERATION, has_store(label->protection) ?
+		 label->store_generation : label->beat);
 	memcpy(buf + AT_INCARNATION, label->incarnation.bytes,
 	       MIRROR_ID_SIZE);
+	push_u64(buf, AT_LOCK_SPACE, label->lock_space);
 	push_u32(buf, AT_CRC, checksum(buf));
 }
 
@@ -93,8 +114,13 @@ int label_pull(const uint8_t *buf, size_t length, struct label *label)
 		.owner = pull_u32(buf, AT_OWNER),
 		.protection = (enum label_protection)protection,
 		.partner = pull_u32(buf, AT_PARTNER),
-		.store_generation = pull_u64(buf, AT_STORE_GENERATION),
+		.lock_space = pull_u64(buf, AT_LOCK_SPACE),
 	};
+	if (has_store(label->protection)) {
+		label->store_generation = pull_u64(buf, AT_STORE_GENERATION);
+	} else {
+		label->beat = pull_u64(buf, AT_BEAT);
+	}
 	memcpy(label->incarnation.bytes, buf + AT_INCARNATION,
 	       MIRROR_ID_SIZE);
 	return 0;
@@ -174,8 +200,7 @@ char *label_describe(TALLOC_CTX *mem_ctx, const struct label *label)
 {
 	char id[MIRROR_ID_STRING_SIZE];
 
-	if (label->protection == LABEL_MIRRORED ||
-	    label->protection == LABEL_REPLAYING) {
+	if (has_store(label->protection)) {
 		return talloc_asprintf(
 			mem_ctx, "generation %llu, owner %u, %s, store %.8s "
 			"of generation %llu at node %u",

@@ -15,6 +15,13 @@
  *                one with this incarnation and store_generation
  *   REPLAYING    that store is being replayed by node `owner' (the label's
  *                generation is the store's claim): go on with it
+ *
+ * The lock space is part of every file id that smbd uses as key in the
+ * clustered databases of opens and locks. It changes when a volume is taken
+ * from an owner that did not release it: ctdb restores what the survivors have
+ * of these databases, and that can be an older state of a record (measured: an
+ * acknowledged write time went back in listings). No smbd may find such a
+ * record.
  */
 
 #ifndef MIRRORD_LABEL_H
@@ -42,9 +49,16 @@ struct label {
 	uint32_t partner;		/* who holds the store */
 	uint64_t store_generation;	/* of that store */
 	struct mirror_id incarnation;	/* of that store */
+	uint64_t lock_space;
+	uint64_t beat;			/* DEGRADED: of the lease */
 };
 
 #define LABEL_SIZE 64
+
+/* The label that comes after this one: the next generation, same lock space. */
+struct label label_next(const struct label *label,
+			uint32_t owner,
+			enum label_protection protection);
 
 void label_push(const struct label *label, uint8_t buf[LABEL_SIZE]);
 /* 0, EPROTO (another version), EBADMSG (damaged). */

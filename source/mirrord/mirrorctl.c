@@ -82,6 +82,8 @@ static struct mirror_config *config(struct arguments *arguments)
 
 /* -------------------------------------------------------------- the socket */
 
+#define USUAL_SOCKET "/run/samba-mirror/" CONTROL_SOCKET
+
 static int try_connect(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -101,7 +103,7 @@ static int try_connect(const char *path)
 /* The usual place first: so an event script need not read the registry. */
 static int connect_mirrord(struct arguments *arguments)
 {
-	int fd = try_connect("/run/samba-mirror/" CONTROL_SOCKET);
+	int fd = try_connect(USUAL_SOCKET);
 
 	if (fd == -1) {
 		fd = try_connect(talloc_asprintf(
@@ -109,6 +111,16 @@ static int connect_mirrord(struct arguments *arguments)
 			config(arguments)->run_directory));
 	}
 	return fd;
+}
+
+static bool mirrord_runs(void)
+{
+	int fd = try_connect(USUAL_SOCKET);
+
+	if (fd != -1) {
+		close(fd);
+	}
+	return fd != -1;
 }
 
 static json_t *receive(int fd)
@@ -405,39 +417,31 @@ static int do_log(struct arguments *arguments)
 	return EXIT_DONE;
 }
 
-static void print_list(const char *key, const char **list)
-{
-	printf("%s=", key);
-	for (; *list != NULL; list++) {
-		printf("%s%s", *list, list[1] != NULL ? " " : "");
-	}
-	printf("\n");
-}
-
-/* For event scripts, also when mirrord does not run: from the configuration.
- * The names in it have no blanks, quotes or the like (config.c). */
+/*
+ * For event scripts, so mirrord is asked first: the registry does not answer
+ * during a recovery, and addresses have to go then, too.
+ */
 static int do_service(struct arguments *arguments)
 {
+	const char *word = arguments->words[0];
 	const struct config_service *service;
-	struct config_volume **v;
 
-	service = config_service_by_address(config(arguments),
-					    arguments->words[0]);
-	if (service == NULL) {
-		service = config_service_by_name(config(arguments),
-						 arguments->words[0]);
+	if (mirrord_runs()) {
+		json_t *reply = ask(arguments, json_pack(
+			"{s:s,s:s}", "verb", "service", "service", word));
+
+		if (number(reply, "code") != EXIT_DONE) {
+			return EXIT_FAILED;
+		}
+		printf("%s", string(reply, "text"));
+		json_decref(reply);
+		return EXIT_DONE;
 	}
+	service = config_service_find(config(arguments), word);
 	if (service == NULL) {
 		return EXIT_FAILED;
 	}
-	printf("name=%s\n", service->name);
-	printf("anchor=%s\n", service->addresses[0]);
-	print_list("addresses", service->addresses);
-	print_list("names", service->names);
-	printf("home=%u\n", service->home);
-	for (v = service->volumes; *v != NULL; v++) {
-		printf("mount=%s\n", (*v)->mount_point);
-	}
+	printf("%s", config_service_describe(ctx, service));
 	return EXIT_DONE;
 }
 

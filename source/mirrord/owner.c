@@ -248,6 +248,7 @@ void owner_look(struct owner *owner)
 	decide(owner);
 	owner_reap_look(owner);
 	owner_epoch_look(owner);
+	owner_lease_look(owner);
 	if (owner->plan != NULL && owner->poll != NULL) {
 		owner->poll(owner);
 	}
@@ -275,6 +276,7 @@ static int owner_destructor(struct owner *owner)
 	TALLOC_FREE(owner->kick);
 	TALLOC_FREE(owner->request);
 	TALLOC_FREE(owner->epoch_request);
+	TALLOC_FREE(owner->lease.request);
 	TALLOC_FREE(owner->rolling);
 	TALLOC_FREE(owner->page);
 	if (owner->root_fd != -1) {

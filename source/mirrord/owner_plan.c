@@ -66,6 +66,12 @@ static bool step_too_early(struct owner *owner)
 	return owner->request != NULL || owner_now() < owner->not_before;
 }
 
+static void next_label(struct owner *owner, enum label_protection protection)
+{
+	owner->next = label_next(&owner->label, owner->mirrord->nodes->own,
+				 protection);
+}
+
 /* --------------------------------------------------------- asking partners */
 
 static bool ask(struct owner *owner, const struct message *request,
@@ -146,14 +152,10 @@ static void begin_done(struct tevent_req *req)
 		owner_plan_fail(owner, AGAIN_MS, NULL);
 	} else {
 		owner->granted = reply->bytes;
-		owner->next = (struct label){
-			.generation = owner->label.generation + 1,
-			.owner = owner->mirrord->nodes->own,
-			.protection = LABEL_MIRRORED,
-			.partner = owner->candidate,
-			.store_generation = owner->label.generation + 1,
-			.incarnation = reply->incarnation,
-		};
+		next_label(owner, LABEL_MIRRORED);
+		owner->next.partner = owner->candidate;
+		owner->next.store_generation = owner->next.generation;
+		owner->next.incarnation = reply->incarnation;
 		talloc_free(reply);
 		owner_plan_next(owner);
 		return;
@@ -240,6 +242,12 @@ static void label_done(struct tevent_req *req)
 	owner->writing_label = false;
 	if (ret == 0) {
 		owner->label = owner->next;
+		if (owner->label.protection == LABEL_DEGRADED) {
+			owner_lease_renewed(owner, owner->label_begun);
+		}
+		if (owner->label.protection != LABEL_CLEAN) {
+			owner_lease_go_on(owner);
+		}
 		owner_plan_next(owner);
 		return;
 	}
@@ -256,7 +264,12 @@ static void label_done(struct tevent_req *req)
 
 static void write_label(struct owner *owner)
 {
+	if (owner_lease_writes(owner)) {
+		owner->poll = owner->plan->steps[owner->step];
+		return;
+	}
 	owner->poll = NULL;
+	owner->label_begun = state_page_clock();
 	owner->request = label_write_send(owner, owner->mirrord->ev,
 					  owner->root_fd, &owner->next);
 	if (owner->request == NULL) {
@@ -269,9 +282,13 @@ static void write_label(struct owner *owner)
 
 static void step_label_mirrored(struct owner *owner)
 {
-	if (!step_too_early(owner)) {
-		write_label(owner);
+	if (step_too_early(owner)) {
+		return;
 	}
+	/* Who finds the new label on the disk waits for the leases that it
+	 * granted itself, and not for one of the disk. */
+	owner_lease_stop(owner);
+	write_label(owner);
 }
 
 static void step_label_degraded(struct owner *owner)
@@ -283,11 +300,7 @@ static void step_label_degraded(struct owner *owner)
 		owner_plan_next(owner);
 		return;
 	}
-	owner->next = (struct label){
-		.generation = owner->label.generation + 1,
-		.owner = owner->mirrord->nodes->own,
-		.protection = LABEL_DEGRADED,
-	};
+	next_label(owner, LABEL_DEGRADED);
 	write_label(owner);
 }
 
@@ -425,6 +438,7 @@ static void step_stop(struct owner *owner)
 	/* A generation above the label's, as in step_hold(). */
 	state_page_set_mode(owner->page, PAGE_RELEASING,
 			    owner->label.generation + 1, NULL);
+	owner_lease_stop(owner);
 	owner_plan_next(owner);
 }
 
@@ -451,11 +465,7 @@ static void step_label_clean(struct owner *owner)
 		owner_plan_next(owner);
 		return;
 	}
-	owner->next = (struct label){
-		.generation = owner->label.generation + 1,
-		.owner = owner->mirrord->nodes->own,
-		.protection = LABEL_CLEAN,
-	};
+	next_label(owner, LABEL_CLEAN);
 	write_label(owner);
 }
 

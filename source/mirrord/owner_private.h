@@ -4,6 +4,7 @@
  *
  *   owner.c         life, decisions
  *   owner_plan.c    the steps from one mode to another
+ *   owner_lease.c   the right to answer (R12)
  *   owner_epoch.c   epochs: advance, syncfs, wipe (R8, R9)
  *   owner_reap.c    operations of dead smbds
  */
@@ -38,6 +39,7 @@ struct owner {
 	owner_step poll;
 	struct tevent_req *request;	/* of the step */
 	bool writing_label;	/* this must not be interrupted */
+	uint64_t label_begun;	/* ns, state_page_clock() */
 	uint64_t step_since;
 	uint64_t not_before;	/* ms: no new plan before */
 	char *problem;
@@ -67,6 +69,17 @@ struct owner {
 	uint32_t rolling_slot;
 	uint64_t roll_retry;
 
+	/* the right to answer, see owner_lease.c */
+	struct {
+		uint64_t next;		/* ns of state_page_clock() */
+		uint64_t asked_at;
+		uint64_t generation;	/* of the label, when it was asked */
+		uint64_t beat;		/* being written */
+		bool by_disk;
+		bool stopped;
+		struct tevent_req *request;
+	} lease;
+
 	owner_released released;
 	void *released_data;
 };
@@ -86,6 +99,15 @@ extern const struct owner_plan owner_plan_release;
 
 /* The node that may become partner now, or NULL. */
 struct peer *owner_find_candidate(struct owner *owner);
+
+void owner_lease_look(struct owner *owner);
+/* Whoever may take the volume over confirmed it after asked_at. */
+void owner_lease_renewed(struct owner *owner, uint64_t asked_at);
+/* Between two grantors: no answer, until the next one grants it. */
+void owner_lease_stop(struct owner *owner);
+void owner_lease_go_on(struct owner *owner);
+/* A label is on its way to the disk; no other may be. */
+bool owner_lease_writes(const struct owner *owner);
 
 void owner_epoch_look(struct owner *owner);
 /* Nothing that was closed matters any more: the store is void. */

@@ -137,6 +137,20 @@ int partner_discard(struct partner *partner, const char *name)
 	return store_end(volume->store);
 }
 
+uint64_t partner_lease_end(uint32_t duration_ms)
+{
+	uint64_t ns = (uint64_t)duration_ms * 1000000;
+
+	return state_page_clock() + ns + ns / 64;
+}
+
+uint64_t partner_lease_until(struct partner *partner, const char *name)
+{
+	struct partner_volume *volume = partner_volume_find(partner, name);
+
+	return volume != NULL ? volume->lease_until : 0;
+}
+
 uint32_t partner_links(struct partner *partner, const char *name)
 {
 	const struct partner_link *link;
@@ -172,6 +186,9 @@ static int open_stores(struct partner *partner, char **problem)
 		}
 		volume->partner = partner;
 		volume->name = v[i]->name;
+		/* What the mirrord before us granted, nobody knows. */
+		volume->lease_until =
+			partner_lease_end(mirrord->config->lease_ms);
 		ret = store_open(volume, directory, v[i]->name,
 				 &volume->store, &lost);
 		if (ret != 0) {

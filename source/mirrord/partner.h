@@ -8,7 +8,7 @@
  * in a takeover (takeover.c).
  *
  *   smbd there  ──HELLO(record)──►  store_add, ACK once per batch (R5)
- *   mirrord there ─HELLO(control)─► STATE BEGIN WIPE END FETCH PING
+ *   mirrord there ─HELLO(control)─► STATE BEGIN WIPE END FETCH LEASE PING
  *
  * A session whose records were fetched is over: what may still be under way
  * from its dead process is refused, or it would be in the store and not on
@@ -39,6 +39,10 @@ struct store *partner_store(struct partner *partner, const char *volume);
 
 /* The store is of no use any more. 0 or errno. */
 int partner_discard(struct partner *partner, const char *volume);
+
+/* The owner of the volume may believe in itself until then, as far as it asked
+ * us (R12); ns of state_page_clock(). */
+uint64_t partner_lease_until(struct partner *partner, const char *volume);
 
 /* Smbds that are connected, for the status. */
 uint32_t partner_links(struct partner *partner, const char *volume);

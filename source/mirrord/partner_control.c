@@ -10,6 +10,9 @@
 #include "partner_private.h"
 #include "service.h"
 
+/* Longer than any configuration wants it. */
+#define LEASE_MAX_MS 60000
+
 /* ---------------------------------------------------------- STATE and PING */
 
 static void on_state(struct partner_link *link,
@@ -264,6 +267,39 @@ static void on_wipe(struct partner_link *link,
 	link_io_send(link->io, &wiped);
 }
 
+/* R12: no grant from the moment on at which we may become the owner. */
+static bool may_grant(const struct partner_link *link,
+		      const struct message *request,
+		      const struct partner_volume *volume)
+{
+	return volume != NULL && !volume->sealed &&
+		request->duration_ms <= LEASE_MAX_MS &&
+		has_generation(volume, request) &&
+		service_volume_role(link->partner->mirrord, volume->name) !=
+			VOLUME_ROLE_OWNER;
+}
+
+static void on_lease(struct partner_link *link,
+		     const struct message *request,
+		     struct partner_volume *volume)
+{
+	struct message leased = {
+		.type = FRAME_LEASED,
+		.volume = request->volume,
+		.generation = request->generation,
+	};
+	uint64_t until;
+
+	if (may_grant(link, request, volume)) {
+		until = partner_lease_end(request->duration_ms);
+		if (until > volume->lease_until) {
+			volume->lease_until = until;
+		}
+		leased.duration_ms = request->duration_ms;
+	}
+	link_io_send(link->io, &leased);
+}
+
 static void on_end(struct partner_link *link,
 		   const struct message *request,
 		   struct partner_volume *volume)
@@ -459,6 +495,7 @@ static const struct {
 	[FRAME_WIPE] = { true, on_wipe },
 	[FRAME_END] = { true, on_end },
 	[FRAME_FETCH] = { true, on_fetch },
+	[FRAME_LEASE] = { false, on_lease },
 };
 
 void partner_control_frame(struct partner_link *link,

@@ -20,6 +20,7 @@ struct partner_volume {
 	const char *name;
 	struct store *store;	/* NULL while it is being begun */
 	bool sealed;
+	uint64_t lease_until;	/* see partner.h */
 	/* Sessions that are over (see partner.h); gone with the store. */
 	struct mirror_id *ended;
 	/* A child grows the store; for whom (NULL: that link is gone). */
@@ -63,6 +64,10 @@ bool partner_session_ended(const struct partner_volume *volume,
 /* Cut its link, and keep it from coming back. */
 int partner_session_end(struct partner_volume *volume,
 			const struct mirror_id *session);
+
+/* For how long what was granted for duration_ms is to be respected: no two
+ * clocks run equally fast. */
+uint64_t partner_lease_end(uint32_t duration_ms);
 
 /* Tell why and close. */
 void partner_refuse(struct partner_link *link,

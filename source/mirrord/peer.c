@@ -202,7 +202,8 @@ static bool answers(const struct peer_request *request,
 	}
 	if (reply->type == FRAME_REFUSED) {
 		return request->asked != FRAME_STATE &&
-			request->asked != FRAME_PING;
+			request->asked != FRAME_PING &&
+			request->asked != FRAME_LEASE;
 	}
 	return reply->type == request->expected;
 }
@@ -355,6 +356,7 @@ struct tevent_req *peer_request_send(TALLOC_CTX *mem_ctx,
 		[FRAME_WIPE] = FRAME_WIPED,
 		[FRAME_END] = FRAME_ENDED,
 		[FRAME_PING] = FRAME_PONG,
+		[FRAME_LEASE] = FRAME_LEASED,
 	};
 	struct tevent_context *ev = peer->peers->mirrord->ev;
 	struct peer_request *request;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "../common/event_log.h"
+#include "child.h"
 #include "mount.h"
 #include "nodes.h"
 #include "peer.h"
@@ -13,6 +14,7 @@
 /* smbds whose clients are gone end by themselves; the others are ended. */
 #define PATIENCE_MS 1500
 #define END_MS 2000
+#define ADDRESSES_MS 5000
 
 /* --------------------------------------------------------------- RELEASING */
 
@@ -36,6 +38,49 @@ void release_start(struct service_volume *volume)
 		.started = service_now()
 	};
 	owner_release(volume->owner, owner_is_done, volume);
+}
+
+static void addresses_done(struct tevent_req *req)
+{
+	struct service_volume *volume = tevent_req_callback_data(
+		req, struct service_volume);
+	char *last = NULL;
+
+	if (child_recv(req, volume, NULL, &last) != 0) {
+		event_log(EVENT_RELEASE_FAILED, "volume %s: the addresses of "
+			  "its service stay on this node: %s",
+			  volume->config->name, last != NULL ? last : "?");
+	}
+	talloc_free(last);
+	talloc_free(req);
+}
+
+void release_addresses(struct service_volume *volume)
+{
+	static const char drop[] =
+		"for a; do ip -o address show to \"$a\" | "
+		"while read -r _ dev _ prefix _; do "
+		"ip address del \"$prefix\" dev \"$dev\"; done; done";
+	const char **addresses = volume->config->service->addresses;
+	size_t i, n = talloc_array_length(addresses) - 1;
+	const char **argv = talloc_zero_array(volume, const char *, n + 5);
+	struct tevent_req *req = NULL;
+
+	if (argv != NULL) {
+		argv[0] = "/bin/sh";
+		argv[1] = "-c";
+		argv[2] = drop;
+		argv[3] = "sh";
+		for (i = 0; i < n; i++) {
+			argv[4 + i] = addresses[i];
+		}
+		req = child_command_send(volume, volume->mirrord->ev, argv,
+					 ADDRESSES_MS, NULL, NULL);
+	}
+	if (req != NULL) {
+		tevent_req_set_callback(req, addresses_done, volume);
+	}
+	talloc_free(argv);
 }
 
 /* -------------------------------------------------------------- UNMOUNTING */

@@ -72,6 +72,7 @@ struct object {
 
 	/* Times for the final pass. */
 	bool set_mtime, set_atime;
+	bool mtime_at_least;	/* of a directory that may have it already */
 	bool times_redone;
 	struct record_time mtime;
 	struct record_time atime;

@@ -331,6 +331,7 @@ static int redo_as_user(struct act *act)
 static void note_change(struct object *object, const struct record *record)
 {
 	object->set_mtime = true;
+	object->mtime_at_least = false;
 	object->mtime = record->time;
 }
 
@@ -343,9 +344,14 @@ static void note_parents(const struct operation *operation,
 	for (i = 0; i < operation->num_touches; i++) {
 		struct object *parent = operation->touches[i].name->parent;
 
-		/* Undisturbed unless an older TIMES record was redone. */
-		if (redone || parent->times_redone) {
+		/* Undisturbed unless an older TIMES record was redone, or if
+		 * in truth the volume has none of some records that undo one
+		 * another (replay_plan.c). */
+		if (redone || parent->times_redone || parent->set_mtime) {
 			note_change(parent, record);
+		} else {
+			parent->mtime_at_least = true;
+			parent->mtime = record->time;
 		}
 	}
 }
@@ -550,6 +556,7 @@ static void note_times(struct object *object, const struct record *record)
 	}
 	if (record->mtime.nanoseconds != UTIME_OMIT) {
 		object->set_mtime = false;
+		object->mtime_at_least = false;
 	}
 }
 
@@ -620,6 +627,28 @@ enum outcome replay_redo(struct replay *replay,
 			   error);
 }
 
+/*
+ * Is the object's time so old that the record cannot have been executed? The
+ * kernel's clock for files ticks, ours does not.
+ */
+#define TICK_NS 20000000
+
+static bool is_too_old(int fd, const struct record_time *wanted)
+{
+	struct stat st;
+	int64_t behind;
+
+	if (fstatat(fd, "", &st, AT_EMPTY_PATH) == -1) {
+		return false;
+	}
+	behind = wanted->seconds - st.st_mtim.tv_sec;
+	if (behind < -1 || behind > 1) {
+		return behind > 0;
+	}
+	return behind * 1000000000 + (int64_t)wanted->nanoseconds -
+		st.st_mtim.tv_nsec > TICK_NS;
+}
+
 int replay_final_times(struct replay *replay)
 {
 	static const struct record_time omit = { .nanoseconds = UTIME_OMIT };
@@ -631,11 +660,15 @@ int replay_final_times(struct replay *replay)
 		int fd;
 		int ret;
 
-		if (!object->set_mtime && !object->set_atime) {
+		if (!object->set_mtime && !object->set_atime &&
+		    !object->mtime_at_least) {
 			continue;
 		}
 		ret = object_path(replay->objects, object, &fd);
-		if (ret == 0) {
+		if (ret == 0 && object->mtime_at_least) {
+			object->set_mtime = is_too_old(fd, &object->mtime);
+		}
+		if (ret == 0 && (object->set_mtime || object->set_atime)) {
 			ret = set_times(fd,
 					object->set_atime ? &object->atime
 							  : &omit,

@@ -338,6 +338,22 @@ static void look_elsewhere(struct service_volume *volume)
 	}
 }
 
+/*
+ * ctdbd has died: ctdb gives the address to another node, and nobody tells us.
+ * smbd ends without it, too.
+ */
+static void look_gone(struct service_volume *volume)
+{
+	if (volume->state == SERVICE_OWNER &&
+	    ctdb_view_gone(volume->mirrord->view)) {
+		event_log(EVENT_CTDB_GONE, "volume %s: ctdbd does not run on "
+			  "this node any more; it is given up",
+			  volume->config->name);
+		release_addresses(volume);
+		service_event(volume, SERVICE_EVENT_RELEASE);
+	}
+}
+
 static void tick(struct tevent_context *ev,
 		 struct tevent_timer *te,
 		 struct timeval now,
@@ -353,6 +369,7 @@ static void tick(struct tevent_context *ev,
 		struct service_volume *volume = services->volumes[i];
 
 		look_elsewhere(volume);
+		look_gone(volume);
 		if (volume->state == SERVICE_MOUNTED &&
 		    service_now() - volume->state_since > NOBODY_ASKS_MS) {
 			service_event(volume, SERVICE_EVENT_NOBODY_ASKS);

@@ -160,5 +160,7 @@ void takeover_abort(struct service_volume *volume);
 void release_start(struct service_volume *volume);
 void release_unmount(struct service_volume *volume);
 void release_done(struct service_volume *volume);
+/* Without ctdbd nobody else takes the service's addresses off this node. */
+void release_addresses(struct service_volume *volume);
 
 #endif /* MIRRORD_SERVICE_H */

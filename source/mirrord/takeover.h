@@ -15,6 +15,8 @@ struct takeover {
 	struct label label;	/* as found */
 	struct label next;	/* being written */
 	bool local;		/* the store is ours */
+	uint64_t replayed_at;	/* ns of state_page_clock() */
+	uint64_t label_begun;	/* the same */
 };
 
 /* The one of this volume, made if there is none. NULL: out of memory. */

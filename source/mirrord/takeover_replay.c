@@ -12,6 +12,7 @@
  *   ... which does not answer      refuse; nobody may say they are gone
  *
  * All end with a label DEGRADED of a higher generation: complete, on the disk.
+ * It is not written before the last lease of the old owner has lapsed (R12).
  */
 
 #include <sys/stat.h>
@@ -23,6 +24,7 @@
 #include <unistd.h>
 #include "../common/event_log.h"
 #include "child.h"
+#include "fence.h"
 #include "fetch.h"
 #include "nodes.h"
 #include "partner.h"
@@ -36,6 +38,11 @@
 static void fail(struct takeover *takeover, char *problem)
 {
 	takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED, problem);
+}
+
+static uint64_t lease_ns(const struct takeover *takeover)
+{
+	return (uint64_t)takeover->mirrord->config->lease_ms * 1000000;
 }
 
 /* ----------------------------------------------------------- step 4: serve */
@@ -55,6 +62,7 @@ static void serve(struct takeover *takeover)
 	}
 	if (ret == 0) {
 		state_page_set_device(page, st.st_dev);
+		state_page_set_lock_space(page, takeover->next.lock_space);
 		ret = owner_new(volume, mirrord, volume->config, page,
 				takeover->root_fd, &takeover->next,
 				&volume->owner);
@@ -66,6 +74,7 @@ static void serve(struct takeover *takeover)
 		return;
 	}
 	/* Now smbds may work on it. */
+	state_page_set_lease(page, takeover->label_begun + lease_ns(takeover));
 	state_page_set_mode(page, PAGE_DEGRADED, takeover->next.generation,
 			    NULL);
 	takeover->root_fd = -1;
@@ -152,13 +161,66 @@ static void complete_labelled(struct tevent_req *req)
 	serve(takeover);
 }
 
+/*
+ * R12: until when may the old owner answer? It was granted its lease by this
+ * node; by the disk, until it was fenced; or by a third node, until its store
+ * was fetched. Clocks differ by less than the 64th part.
+ */
+static uint64_t old_lease_ends(const struct takeover *takeover)
+{
+	const struct label *label = &takeover->label;
+	uint32_t own = takeover->mirrord->nodes->own;
+	uint64_t lease = lease_ns(takeover) + lease_ns(takeover) / 64;
+	uint64_t granted = partner_lease_until(
+		takeover->mirrord->partner, takeover->volume->config->name);
+	uint64_t other = 0;
+
+	if (label->protection == LABEL_CLEAN) {
+		return 0;
+	}
+	if (label->protection == LABEL_DEGRADED) {
+		other = fence_time(label->owner);
+	} else if (label->partner != own) {
+		other = takeover->replayed_at;
+	}
+	if (label->owner == own || other == 0) {
+		return granted;
+	}
+	return other + lease > granted ? other + lease : granted;
+}
+
+static void label_complete(struct takeover *takeover);
+
+static void label_complete_later(struct tevent_context *ev,
+				 struct tevent_timer *te,
+				 struct timeval now,
+				 void *private_data)
+{
+	label_complete(private_data);
+}
+
 static void label_complete(struct takeover *takeover)
 {
-	takeover->next = (struct label){
-		.generation = takeover->next.generation + 1,
-		.owner = takeover->mirrord->nodes->own,
-		.protection = LABEL_DEGRADED,
-	};
+	uint64_t now = state_page_clock();
+	uint64_t ends = old_lease_ends(takeover);
+
+	if (now < ends) {
+		if (tevent_add_timer(takeover->mirrord->ev, takeover,
+				     tevent_timeval_current_ofs(
+					     0, (uint32_t)((ends - now) /
+							   1000 % 1000000)),
+				     label_complete_later, takeover) == NULL) {
+			fail(takeover, NULL);
+		}
+		return;
+	}
+	takeover->label_begun = now;
+	takeover->next = label_next(&takeover->next,
+				    takeover->mirrord->nodes->own,
+				    LABEL_DEGRADED);
+	if (takeover->label.protection != LABEL_CLEAN) {
+		takeover->next.lock_space = takeover->next.generation;
+	}
 	takeover->request = label_write_send(takeover, takeover->mirrord->ev,
 					     takeover->root_fd,
 					     &takeover->next);
@@ -295,6 +357,7 @@ static void replay_finished(struct tevent_req *req)
 	TALLOC_FREE(takeover->request);
 	if (ret == 0) {
 		volume->timeline.replayed = takeover_time(volume);
+		takeover->replayed_at = state_page_clock();
 		event_log(EVENT_REPLAYED, "volume %s: %s%s",
 			  volume->config->name,
 			  takeover->local ? "" : "read-back: ",
@@ -492,7 +555,7 @@ void takeover_replay(struct service_volume *volume)
 			ret == EBADMSG ? "it is damaged" : strerror(ret)));
 		return;
 	}
-	takeover->next.generation = takeover->label.generation;
+	takeover->next = takeover->label;
 	switch (takeover->label.protection) {
 	case LABEL_MIRRORED:
 	case LABEL_REPLAYING:

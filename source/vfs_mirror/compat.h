@@ -18,6 +18,9 @@
 #define MIRROR_RENAMEAT_HOW how
 #define MIRROR_NEXT_RENAMEAT(handle, dir1, name1, dir2, name2, how) \
 	SMB_VFS_NEXT_RENAMEAT(handle, dir1, name1, dir2, name2, how)
+#define MIRROR_READDIR_STAT_PARAM
+#define MIRROR_NEXT_READDIR(handle, dirfsp, dirp) \
+	SMB_VFS_NEXT_READDIR(handle, dirfsp, dirp)
 /* POSIX append: the real offset is the end of the file. */
 #define MIRROR_PWRITE_APPENDS(offset) ((offset) == VFS_PWRITE_APPEND_OFFSET)
 
@@ -27,6 +30,9 @@
 #define MIRROR_RENAMEAT_HOW NULL
 #define MIRROR_NEXT_RENAMEAT(handle, dir1, name1, dir2, name2, how) \
 	SMB_VFS_NEXT_RENAMEAT(handle, dir1, name1, dir2, name2)
+#define MIRROR_READDIR_STAT_PARAM , SMB_STRUCT_STAT *sbuf
+#define MIRROR_NEXT_READDIR(handle, dirfsp, dirp) \
+	SMB_VFS_NEXT_READDIR(handle, dirfsp, dirp, sbuf)
 #define MIRROR_PWRITE_APPENDS(offset) false
 
 #endif

@@ -272,6 +272,7 @@ ssize_t mirror_pwrite_recv(struct tevent_req *req,
 	struct pwrite_state *state = tevent_req_data(req, struct pwrite_state);
 	ssize_t result = -1;
 
+	operation_await_right(mirror_volume(state->data.handle));
 	if (tevent_req_is_unix_error(req, &vfs_aio_state->error)) {
 		tevent_req_received(req);
 		return -1;

@@ -17,17 +17,12 @@ struct mirror_share {
 	struct mirror_volume *volume;
 	enum config_flush flush;
 	uint64_t device;	/* the same on every node */
+	uint64_t lock_space;	/* see label.h */
 };
 
 /* The share of a handle. */
 struct mirror_share *mirror_share(struct vfs_handle_struct *handle);
 struct mirror_volume *mirror_volume(struct vfs_handle_struct *handle);
-
-/*
- * May this node answer at all (R12, R13)? -1 with errno if it does not own
- * the volume any more.
- */
-int mirror_may_answer(struct vfs_handle_struct *handle);
 
 /* Is the configuration of this share one that the module can protect?
  * NULL: yes; else what is wrong and what to do. */
@@ -141,6 +136,94 @@ struct tevent_req *mirror_offload_write_send(struct vfs_handle_struct *handle,
 NTSTATUS mirror_offload_write_recv(struct vfs_handle_struct *handle,
 				   struct tevent_req *req,
 				   off_t *copied);
+
+/* read_ops.c */
+ssize_t mirror_pread(struct vfs_handle_struct *handle,
+		     struct files_struct *fsp,
+		     void *data,
+		     size_t n,
+		     off_t offset);
+struct tevent_req *mirror_pread_send(struct vfs_handle_struct *handle,
+				     TALLOC_CTX *mem_ctx,
+				     struct tevent_context *ev,
+				     struct files_struct *fsp,
+				     void *data,
+				     size_t n,
+				     off_t offset);
+ssize_t mirror_pread_recv(struct tevent_req *req,
+			  struct vfs_aio_state *vfs_aio_state);
+ssize_t mirror_sendfile(struct vfs_handle_struct *handle,
+			int tofd,
+			files_struct *fsp,
+			const DATA_BLOB *header,
+			off_t offset,
+			size_t n);
+int mirror_stat(struct vfs_handle_struct *handle,
+		struct smb_filename *smb_fname);
+int mirror_lstat(struct vfs_handle_struct *handle,
+		 struct smb_filename *smb_fname);
+int mirror_fstat(struct vfs_handle_struct *handle,
+		 struct files_struct *fsp,
+		 SMB_STRUCT_STAT *sbuf);
+int mirror_fstatat(struct vfs_handle_struct *handle,
+		   const struct files_struct *dirfsp,
+		   const struct smb_filename *smb_fname,
+		   SMB_STRUCT_STAT *sbuf,
+		   int flags);
+uint64_t mirror_disk_free(struct vfs_handle_struct *handle,
+			  const struct smb_filename *smb_fname,
+			  uint64_t *bsize,
+			  uint64_t *dfree,
+			  uint64_t *dsize);
+int mirror_get_quota(struct vfs_handle_struct *handle,
+		     const struct smb_filename *smb_fname,
+		     enum SMB_QUOTA_TYPE qtype,
+		     unid_t id,
+		     SMB_DISK_QUOTA *quota);
+struct dirent *mirror_readdir(struct vfs_handle_struct *handle,
+			      struct files_struct *dirfsp,
+			      DIR *dirp
+			      MIRROR_READDIR_STAT_PARAM);
+int mirror_readlinkat(struct vfs_handle_struct *handle,
+		      const struct files_struct *dirfsp,
+		      const struct smb_filename *smb_fname,
+		      char *buf,
+		      size_t size);
+NTSTATUS mirror_get_real_filename_at(struct vfs_handle_struct *handle,
+				     struct files_struct *dirfsp,
+				     const char *name,
+				     TALLOC_CTX *mem_ctx,
+				     char **found_name);
+NTSTATUS mirror_read_dfs_pathat(struct vfs_handle_struct *handle,
+				TALLOC_CTX *mem_ctx,
+				struct files_struct *dirfsp,
+				struct smb_filename *smb_fname,
+				struct referral **referrals,
+				size_t *count);
+ssize_t mirror_fgetxattr(struct vfs_handle_struct *handle,
+			 struct files_struct *fsp,
+			 const char *name,
+			 void *value,
+			 size_t size);
+ssize_t mirror_flistxattr(struct vfs_handle_struct *handle,
+			  struct files_struct *fsp,
+			  char *list,
+			  size_t size);
+SMB_ACL_T mirror_sys_acl_get_fd(struct vfs_handle_struct *handle,
+				struct files_struct *fsp,
+				SMB_ACL_TYPE_T type,
+				TALLOC_CTX *mem_ctx);
+struct tevent_req *mirror_getxattrat_send(TALLOC_CTX *mem_ctx,
+					  struct tevent_context *ev,
+					  struct vfs_handle_struct *handle,
+					  files_struct *dirfsp,
+					  const struct smb_filename *smb_fname,
+					  const char *name,
+					  size_t alloc_hint);
+ssize_t mirror_getxattrat_recv(struct tevent_req *req,
+			       struct vfs_aio_state *vfs_aio_state,
+			       TALLOC_CTX *mem_ctx,
+			       uint8_t **value);
 
 /* attribute_ops.c */
 int mirror_fsetxattr(struct vfs_handle_struct *handle,

@@ -69,6 +69,22 @@ static struct mirror_operation *names_begin(struct names *names,
 /* ----------------------------------------------------------------- create */
 
 /*
+ * It was made and cannot stay. Its record is about to be cancelled, so nothing
+ * would tell a replay that the object which a crash brings back is to go, or
+ * that the name it has is free: the disk has to know.
+ */
+static void undo_create(const struct place *place, int unlink_flags)
+{
+	become_root();
+	unlinkat(place->dirfd, place->name, unlink_flags);
+	unbecome_root();
+	if (harden_directory(place->dirfd) == -1) {
+		DBG_ERR("%s: the disk refused a write-through (%s)\n",
+			place->name, strerror(errno));
+	}
+}
+
+/*
  * Give the object that was just made its id. Without one it could not be found
  * again; then it must not be there either.
  */
@@ -82,11 +98,9 @@ static int name_new_object(struct mirror_operation *operation,
 	become_root();
 	ret = mirror_id_set_name(place->dirfd, place->name,
 				 &operation->record.object);
-	if (ret != 0) {
-		unlinkat(place->dirfd, place->name, unlink_flags);
-	}
 	unbecome_root();
 	if (ret != 0) {
+		undo_create(place, unlink_flags);
 		DBG_ERR("%s: cannot set %s: %s. The file system must support "
 			"security.* extended attributes.\n",
 			place->name, MIRROR_ID_XATTR, strerror(ret));
@@ -148,9 +162,7 @@ static int apply_openat(struct mirror_operation *operation, void *private_data)
 	saved_errno = ret;
 	close(names->result);
 	names->result = -1;
-	become_root();
-	unlinkat(names->place.dirfd, names->place.name, 0);
-	unbecome_root();
+	undo_create(&names->place, 0);
 	errno = saved_errno;
 	return -1;
 }
@@ -173,9 +185,6 @@ int mirror_openat(struct vfs_handle_struct *handle,
 	struct vfs_open_how plain = *how;
 	int ret;
 
-	if (mirror_may_answer(handle) == -1) {
-		return -1;
-	}
 	identity_forget(handle, fsp);
 	if (fsp->fsp_flags.is_pathref || (how->flags & O_PATH)) {
 		return SMB_VFS_NEXT_OPENAT(handle, dirfsp, smb_fname, fsp, how);

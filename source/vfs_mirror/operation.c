@@ -385,6 +385,21 @@ static void operation_wait(struct mirror_volume *volume,
 	sender_service(volume);
 }
 
+void operation_await_right(struct mirror_volume *volume)
+{
+	uint32_t backoff = WAIT_MIN_US;
+	int ret;
+
+	while (!volume->gone &&
+	       (ret = state_page_may_answer(volume->page)) != 0) {
+		if (ret == ESTALE) {
+			volume_gone(volume);
+			return;
+		}
+		operation_wait(volume, false, &backoff);
+	}
+}
+
 int operation_take_locks(struct mirror_operation *operation)
 {
 	struct mirror_volume *volume = operation->volume;
@@ -465,6 +480,7 @@ static int operation_result(struct mirror_operation *operation)
 {
 	int error = operation->error;
 
+	operation_await_right(operation->volume);
 	TALLOC_FREE(operation);
 	if (error != 0) {
 		errno = error;

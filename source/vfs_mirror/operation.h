@@ -118,6 +118,12 @@ int operation_run(struct mirror_operation *operation);
  */
 int operation_run_attribute(struct mirror_operation *operation);
 
+/*
+ * R12: return when this node may tell what it has just found out. If it is not
+ * the owner any more, the process ends. Drives asynchronous operations on.
+ */
+void operation_await_right(struct mirror_volume *volume);
+
 /* Wait for everything that was deferred in this process and volume. */
 void operation_collect(struct mirror_volume *volume);
 

@@ -12,13 +12,14 @@
  * Where to find what:
  *   namespace_ops.c, data_ops.c, copy_ops.c, attribute_ops.c
  *                    the hooks: which locks, which record, which call
+ *   read_ops.c       what is told, and the right to tell it (R12)
  *   operation.c      the steps of an operation, the same for all (R1-R3)
  *   sender.c         the link to the partner's mirrord (R5)
  *   identity.c       which object a call is about (R4)
  *   check_share.c    which configurations are refused
  *   compat.h         Samba 4.17 and 4.22
  *
- * Reads pass straight through, but for one look at the state page: a node that
+ * Reads pass straight through, and then look at the state page: a node that
  * does not own the volume answers nothing (R12).
  */
 
@@ -42,21 +43,6 @@ struct mirror_share *mirror_share(struct vfs_handle_struct *handle)
 struct mirror_volume *mirror_volume(struct vfs_handle_struct *handle)
 {
 	return mirror_share(handle)->volume;
-}
-
-static bool mode_answers(enum page_mode mode)
-{
-	return mode == PAGE_MIRRORED || mode == PAGE_DEGRADED ||
-		mode == PAGE_WAITING;
-}
-
-int mirror_may_answer(struct vfs_handle_struct *handle)
-{
-	if (mode_answers(state_page_mode(mirror_volume(handle)->page))) {
-		return 0;
-	}
-	errno = EIO;
-	return -1;
 }
 
 /* ---------------------------------------------------- connect, disconnect */
@@ -98,7 +84,7 @@ static const char *check_mounted(const struct mirror_volume *volume,
 {
 	struct stat st;
 
-	if (!mode_answers(state_page_mode(volume->page))) {
+	if (state_page_may_answer(volume->page) == ESTALE) {
 		return talloc_asprintf(
 			talloc_tos(), "volume %s is not here (state: %s). "
 			"`ctdb ip` shows where it is.", volume->name,
@@ -161,6 +147,7 @@ static int mirror_connect(struct vfs_handle_struct *handle,
 		TALLOC_FREE(share);
 		return refuse(handle, problem);
 	}
+	share->lock_space = state_page_lock_space(share->volume->page);
 	share->volume->write_back = config->degraded == CONFIG_WRITE_BACK;
 	why = check_mounted(share->volume, path);
 	if (why != NULL) {
@@ -207,6 +194,7 @@ static NTSTATUS mirror_create_file(struct vfs_handle_struct *handle,
 	volume->num_collect--;
 	if (volume->num_collect == 0) {
 		operation_collect(volume);
+		operation_await_right(volume);
 	}
 	return status;
 }
@@ -218,24 +206,14 @@ static int mirror_close(struct vfs_handle_struct *handle,
 	return SMB_VFS_NEXT_CLOSE(handle, fsp);
 }
 
-static ssize_t mirror_pread(struct vfs_handle_struct *handle,
-			    struct files_struct *fsp,
-			    void *data,
-			    size_t n,
-			    off_t offset)
-{
-	if (mirror_may_answer(handle) == -1) {
-		return -1;
-	}
-	return SMB_VFS_NEXT_PREAD(handle, fsp, data, n, offset);
-}
-
 static struct file_id mirror_file_id_create(struct vfs_handle_struct *handle,
 					    const SMB_STRUCT_STAT *sbuf)
 {
 	struct file_id id = SMB_VFS_NEXT_FILE_ID_CREATE(handle, sbuf);
 
 	id.devid = mirror_share(handle)->device;
+	/* Opens and locks of a node that died are none of ours. */
+	id.extid = mirror_share(handle)->lock_space;
 	return id;
 }
 
@@ -304,10 +282,30 @@ static struct vfs_fn_pointers mirror_functions = {
 	.fntimes_fn = mirror_fntimes,
 	.set_quota_fn = mirror_set_quota,
 
+	/* what is told */
+	.pread_fn = mirror_pread,
+	.pread_send_fn = mirror_pread_send,
+	.pread_recv_fn = mirror_pread_recv,
+	.sendfile_fn = mirror_sendfile,
+	.stat_fn = mirror_stat,
+	.lstat_fn = mirror_lstat,
+	.fstat_fn = mirror_fstat,
+	.fstatat_fn = mirror_fstatat,
+	.disk_free_fn = mirror_disk_free,
+	.get_quota_fn = mirror_get_quota,
+	.readdir_fn = mirror_readdir,
+	.readlinkat_fn = mirror_readlinkat,
+	.get_real_filename_at_fn = mirror_get_real_filename_at,
+	.read_dfs_pathat_fn = mirror_read_dfs_pathat,
+	.fgetxattr_fn = mirror_fgetxattr,
+	.flistxattr_fn = mirror_flistxattr,
+	.sys_acl_get_fd_fn = mirror_sys_acl_get_fd,
+	.getxattrat_send_fn = mirror_getxattrat_send,
+	.getxattrat_recv_fn = mirror_getxattrat_recv,
+
 	/* no changes */
 	.create_file_fn = mirror_create_file,
 	.close_fn = mirror_close,
-	.pread_fn = mirror_pread,
 	.file_id_create_fn = mirror_file_id_create,
 	.set_compression_fn = mirror_set_compression,
 	.snap_create_fn = mirror_snap_create,

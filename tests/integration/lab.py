@@ -166,11 +166,12 @@ class Lab:
 class Session:
     """A client with an open connection; commands are sent, not waited for."""
 
-    def __init__(self, lab, service='ALPHA'):
+    def __init__(self, lab, service='ALPHA', address=None,
+                 output=subprocess.DEVNULL):
         self.process = lab.start(
             'smbclient', CREDENTIALS, '-t', '60',
-            '//%s/%s' % (ADDRESS[service], service.lower()),
-            stdin=subprocess.PIPE)
+            '//%s/%s' % (address or ADDRESS[service], service.lower()),
+            stdin=subprocess.PIPE, output=output)
 
     def send(self, command):
         self.process.stdin.write(command + '\n')

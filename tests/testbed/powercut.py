@@ -2,6 +2,8 @@
 """powercut.py CGROUP DEVICE.. - cut a node off its disks.
 
 CGROUP is the (frozen) cgroup of the node, each DEVICE a loop device of it.
+With - as CGROUP only step 2 is done, as a fence at the disk does it: the node
+keeps its page cache.
 1. Every ext4 or xfs on a DEVICE that a process of the node has mounted is shut
    down without flushing: dirty page cache and unwritten log are lost.
 2. Each DEVICE is redirected past the end of its backing file, so that nothing
@@ -58,7 +60,7 @@ def main():
     cgroup, devices = sys.argv[1], sys.argv[2:]
     numbers = {"7:%d" % os.minor(os.stat(d).st_rdev) for d in devices}
     done = set()
-    for number, path in mounts(cgroup):
+    for number, path in mounts(cgroup) if cgroup != "-" else ():
         if number in numbers and number not in done:
             done.add(number)
             shut_down(path)

@@ -26,6 +26,8 @@ static struct label example(void)
 		.protection = LABEL_MIRRORED,
 		.partner = 4,
 		.store_generation = UINT64_C(0x99aabbccddeeff00),
+		.lock_space = UINT64_C(0x0102030405060708),
+		.beat = UINT64_C(0x0a0b0c0d0e0f1011),
 	};
 
 	memset(label.incarnation.bytes, 0x5a, MIRROR_ID_SIZE);
@@ -38,7 +40,13 @@ static void assert_labels_equal(const struct label *a, const struct label *b)
 	assert_int_equal(a->owner, b->owner);
 	assert_int_equal(a->protection, b->protection);
 	assert_int_equal(a->partner, b->partner);
-	assert_true(a->store_generation == b->store_generation);
+	if (a->protection == LABEL_MIRRORED ||
+	    a->protection == LABEL_REPLAYING) {
+		assert_true(a->store_generation == b->store_generation);
+	} else {
+		assert_true(a->beat == b->beat);
+	}
+	assert_true(a->lock_space == b->lock_space);
 	assert_memory_equal(&a->incarnation, &b->incarnation,
 			    sizeof(a->incarnation));
 }

@@ -629,6 +629,43 @@ static void test_few_descriptors(void **state)
 	expect_model(f);
 }
 
+static int64_t root_mtime(struct fixture *f)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(f->v.root_fd, &st), 0);
+	return st.st_mtim.tv_sec;
+}
+
+/*
+ * A link that came and went, neither of which the volume has: it looks as if
+ * both were there, but for the time of the directory.
+ */
+static void test_undone_by_the_next(void **state)
+{
+	struct timespec times[2] = { { .tv_sec = 500 }, { .tv_sec = 500 } };
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "x");
+	int object = exists(f, &s);
+
+	s = change(RECORD_LINK, NONE, "", object);
+	s.parent2 = ROOT;
+	strcpy(s.name2, "n");
+	logged(f, 0, &s);
+	s = change(RECORD_UNLINK, ROOT, "n", object);
+	logged(f, 0, &s);
+	assert_int_equal(futimens(f->v.root_fd, times), 0);
+	assert_int_equal(run(f), 0);
+	expect_model(f);
+	assert_int_equal(root_mtime(f), 1000);
+
+	/* What is newer was done by what came later. */
+	times[1].tv_sec = 2000;
+	assert_int_equal(futimens(f->v.root_fd, times), 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(root_mtime(f), 2000);
+}
+
 /* More records than are kept in memory. */
 static void test_spill(void **state)
 {
@@ -703,6 +740,7 @@ int main(void)
 		TEST(test_inherited_acl),
 		TEST(test_full_volume),
 		TEST(test_few_descriptors),
+		TEST(test_undone_by_the_next),
 		TEST(test_spill),
 		TEST(test_bad_records),
 	};

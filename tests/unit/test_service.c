@@ -36,6 +36,7 @@ STUB_ACTION(takeover_abort)
 STUB_ACTION(release_start)
 STUB_ACTION(release_unmount)
 STUB_ACTION(release_done)
+STUB_ACTION(release_addresses)
 
 void peers_watch(struct peers *peers, peers_changed changed,
 		 void *private_data)
@@ -49,6 +50,11 @@ void ctdb_view_watch(struct ctdb_view *view, ctdb_view_changed changed,
 
 void ctdb_view_hurry(struct ctdb_view *view)
 {
+}
+
+bool ctdb_view_gone(const struct ctdb_view *view)
+{
+	return false;
 }
 
 int ctdb_view_host(const struct ctdb_view *view, const char *address)

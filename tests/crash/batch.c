@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One batch: its cases run up to their places, the power is cut, the records
+ * are replayed (for some cases first by a replay that is killed), and every
+ * tree is compared with what its client was told; then all of it is replayed
+ * once more, which must not change anything.
+ *
+ * What a client was told: the operations that had replied are there, the one
+ * that was under way may be there, in part if it is more than one change; what
+ * follows is not. So the tree must be one of those that an undisturbed run
+ * showed between the last reply and the next.
+ */
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "driver.h"
+#include "mirror_id.h"
+#include "tree.h"
+
+#define STAGE_SECONDS 60
+/* Who is told of so many has enough to do. */
+#define REPORTS_MAX 20
+
+/* ---------------------------------------------------------------- the host */
+
+static pid_t start_host(struct driver *driver)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setpgid(0, 0);
+		if (!driver->verbose) {
+			/* Samba's words about calls that were made to fail. */
+			dup2(open("/dev/null", O_WRONLY | O_CLOEXEC),
+			     STDERR_FILENO);
+		}
+		/* Or each case looks for every symbol anew. */
+		setenv("LD_BIND_NOW", "1", 1);
+		execl(driver->host, driver->host, driver->smb_conf,
+		      driver->batch_path, NULL);
+		_exit(1);
+	}
+	if (pid == -1) {
+		die("no process for the host: %s", strerror(errno));
+	}
+	setpgid(pid, pid);
+	return pid;
+}
+
+/* Cases become ours when the host is dead (PR_SET_CHILD_SUBREAPER). */
+static void end_host(pid_t host)
+{
+	kill(-host, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
+		;
+	}
+}
+
+static void wait_for(struct driver *driver, enum stage stage)
+{
+	struct batch *batch = driver->batch;
+	const double end = now_seconds() + STAGE_SECONDS;
+	uint32_t i;
+
+	while (atomic_load(&batch->at_stage[stage]) < batch->num_cases) {
+		pair_turn(driver->pair);
+		if (now_seconds() < end) {
+			continue;
+		}
+		for (i = 0; i < batch->num_cases; i++) {
+			char name[300];
+
+			point_name(&batch->cases[i].point, name,
+				   sizeof(name));
+			if (batch->cases[i].stage < stage) {
+				fprintf(stderr, "hangs before stage %d: %s "
+					"(volume %u, %u leafs, %u of %u "
+					"records acknowledged)\n", stage,
+					name, batch->cases[i].volume,
+					batch->cases[i].leafs,
+					batch->cases[i].acknowledged,
+					batch->cases[i].records);
+			}
+		}
+		die("cases do not go on");
+	}
+}
+
+static void release(struct driver *driver, enum stage stage)
+{
+	atomic_store(&driver->batch->released, stage);
+	syscall(SYS_futex, &driver->batch->released, FUTEX_WAKE, CASES_MAX,
+		NULL, NULL, 0);
+}
+
+/* -------------------------------------------------------------- beginning */
+
+/* What differs between cases in the tree that they find. */
+static void prepare_case(struct driver *driver, uint32_t number)
+{
+	static const char *const all[] = { ".", "a", "b", "d", "d/x", "e" };
+	const struct sequence *sequence =
+		&driver->batch->cases[number].point.sequence;
+	char path[128];
+	size_t i;
+	int fd;
+
+	case_directory(driver->batch, number, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1) {
+		die("%s: %s", path, strerror(errno));
+	}
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct mirror_id id;
+		int object = openat(fd, all[i], O_RDONLY | O_CLOEXEC);
+		int ret = 0;
+
+		if (object == -1) {
+			die("%s/%s: %s", path, all[i], strerror(errno));
+		}
+		if (sequence->as_user) {
+			ret = fchown(object, 65534, 65534);
+		}
+		if (ret == 0 && sequence->has_ids) {
+			mirror_id_choose(&id);
+			ret = mirror_id_set_fd(object, &id);
+		}
+		if (ret != 0) {
+			die("%s/%s: cannot be prepared", path, all[i]);
+		}
+		close(object);
+	}
+	close(fd);
+}
+
+static void begin_batch(struct driver *driver, uint32_t count)
+{
+	struct batch *batch = driver->batch;
+	uint32_t i;
+
+	batch->num_cases = count;
+	memset(batch->at_stage, 0, sizeof(batch->at_stage));
+	atomic_store(&batch->released, STAGE_START);
+	disk_fresh(driver->disk);
+	for (i = 0; i < count; i++) {
+		prepare_case(driver, i);
+	}
+	disk_sync(driver->disk);
+	pair_begin(driver->pair);
+}
+
+static void report_broken(struct driver *driver, uint32_t number)
+{
+	const struct crash_case *c = &driver->batch->cases[number];
+	char name[300];
+
+	point_name(&c->point, name, sizeof(name));
+	if (driver->broken++ < REPORTS_MAX) {
+		printf("BROKEN %s %s: %s\n", driver->type, name, c->problem);
+	}
+}
+
+/* ----------------------------------------------------------------- golden */
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+static void show_line(char sign, const char *text, int length)
+{
+	printf("    %c %.*s\n", sign, length, text);
+}
+
+static void name_of(const struct sequence *sequence, char *name, size_t size)
+{
+	const struct point point = { .sequence = *sequence };
+
+	point_name(&point, name, size);
+	*strrchr(name, ':') = '\0';
+}
+
+/* The module changes nothing of what clients see. */
+static void check_golden(struct driver *driver, const struct golden *g)
+{
+	char name[300];
+	uint8_t n;
+
+	if (g->failed_in > 0) {
+		/* Nothing failed without it. */
+		return;
+	}
+	for (n = 0; n <= g->sequence.count; n++) {
+		const char *mirrored = g->trees[g->operation_leafs[n]];
+
+		if (same_text(mirrored, g->plain[n]) &&
+		    (n == 0 ||
+		     g->succeeded[n - 1] == g->plain_succeeded[n - 1])) {
+			continue;
+		}
+		if (driver->lost++ >= REPORTS_MAX) {
+			return;
+		}
+		name_of(&g->sequence, name, sizeof(name));
+		printf("DIFFERS %s %s: after operation %u the tree with "
+		       "mirror.so is not the one without\n", driver->type,
+		       name, n);
+		tree_difference(g->plain[n], mirrored, show_line);
+		return;
+	}
+}
+
+void batch_golden(struct driver *driver, const struct sequence *sequences,
+		  uint32_t count)
+{
+	struct batch *batch = driver->batch;
+	pid_t host;
+	uint32_t i;
+
+	for (i = 0; i < 2 * count; i++) {
+		struct golden *g = &batch->golden[i / 2];
+
+		g->sequence = sequences[i / 2];
+		g->failed_in = 0;
+		batch->cases[i] = (struct crash_case) {
+			.point = { .sequence = g->sequence },
+			.volume = i % VOLUMES,
+			.plain = i % 2 == 1,
+			.golden = (int32_t)(i / 2),
+		};
+	}
+	begin_batch(driver, 2 * count);
+	host = start_host(driver);
+	for (i = STAGE_WIPE; i <= STAGE_CRASH; i++) {
+		wait_for(driver, i);
+		release(driver, i < STAGE_CRASH ? i : STAGE_PERSIST);
+	}
+	end_host(host);
+	pair_end(driver->pair);
+	disk_unmount(driver->disk);
+	for (i = 0; i < 2 * count; i++) {
+		if (batch->cases[i].failed) {
+			report_broken(driver, i);
+			batch->golden[i / 2].leafs = 0;
+			batch->golden[i / 2].records = 0;
+		} else if (i % 2 == 1 && !batch->cases[i - 1].failed) {
+			check_golden(driver, &batch->golden[i / 2]);
+			if (batch->golden[i / 2].failed_in == 0) {
+				batch->golden[i / 2].sequence.fail_at = 0;
+			}
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- compare */
+
+/* False: nothing more is to be said. */
+static bool report_lost(struct driver *driver, uint32_t number,
+			const char *when, const char *why)
+{
+	const struct crash_case *c = &driver->batch->cases[number];
+	char name[300];
+
+	if (driver->reports++ >= REPORTS_MAX) {
+		return false;
+	}
+	point_name(&c->point, name, sizeof(name));
+	printf("LOST %s %s\n  %s: %s\n"
+	       "  told %u operations; %u leaf calls done, %u records sent, "
+	       "%u acknowledged\n"
+	       "  again: tests/crash/run --fs %s --case %s\n",
+	       driver->type, name, when, why, c->replied, c->leafs,
+	       c->records, c->acknowledged, driver->type, name);
+	return true;
+}
+
+/* False: it is not what the client was told. */
+static bool check_case(struct driver *driver, uint32_t number,
+		       const char *when, char *tree)
+{
+	const struct crash_case *c = &driver->batch->cases[number];
+	const struct golden *g = &driver->batch->golden[-2 - c->golden];
+	bool under_way = c->point.stop != STOP_REPLIED &&
+		c->replied < c->point.sequence.count;
+	uint8_t first = g->operation_leafs[c->replied];
+	uint8_t last = g->operation_leafs[c->replied + (under_way ? 1 : 0)];
+	bool doubled = false;
+	char path[128];
+	uint8_t i;
+	int ret;
+
+	case_directory(driver->batch, number, path, sizeof(path));
+	ret = tree_read(path, tree, TREE_SIZE, &doubled);
+	if (ret != 0 || doubled) {
+		report_lost(driver, number, when,
+			    doubled ? "an id is there twice" : strerror(ret));
+		return false;
+	}
+	for (i = first; i <= last; i++) {
+		if (same_text(tree, g->trees[i])) {
+			return true;
+		}
+	}
+	if (!report_lost(driver, number, when, first == last
+			 ? "not what the client was told"
+			 : "neither before nor after what was under way")) {
+		return false;
+	}
+	printf("  - must be there, + is there:\n");
+	tree_difference(g->trees[first], tree, show_line);
+	if (first != last) {
+		printf("  or:\n");
+		tree_difference(g->trees[last], tree, show_line);
+	}
+	return false;
+}
+
+static void check_all(struct driver *driver, const char *when, bool *lost,
+		      char (*trees)[TREE_SIZE], bool again)
+{
+	struct batch *batch = driver->batch;
+	static char tree[TREE_SIZE];
+	uint32_t i;
+
+	for (i = 0; i < batch->num_cases; i++) {
+		if (batch->cases[i].failed || lost[i] ||
+		    batch->cases[i].point.sequence.count == 0) {
+			continue;
+		}
+		lost[i] = !check_case(driver, i, when, tree);
+		if (!lost[i] && again && !same_text(tree, trees[i])) {
+			if (report_lost(driver, i, when, "it changed")) {
+				tree_difference(trees[i], tree, show_line);
+			}
+			lost[i] = true;
+		}
+		memcpy(trees[i], tree, TREE_SIZE);
+	}
+}
+
+/* ------------------------------------------------------------------ crash */
+
+static void redo_all(struct driver *driver, bool second)
+{
+	uint32_t i;
+
+	for (i = 0; i < VOLUMES; i++) {
+		int ret = redo_volume(driver, i, second);
+
+		if (ret != 0) {
+			printf("FAILED %s: replay of volume %u: %s\n",
+			       driver->type, i, ret == EILSEQ
+			       ? "it warned" : strerror(ret));
+			driver->failed++;
+		}
+	}
+}
+
+static void run_to_crash(struct driver *driver)
+{
+	struct batch *batch = driver->batch;
+	pid_t host = start_host(driver);
+	char name[300];
+	int busy;
+	uint32_t i;
+
+	wait_for(driver, STAGE_WIPE);
+	pair_advance(driver->pair);
+	release(driver, STAGE_WIPE);
+	wait_for(driver, STAGE_PERSIST);
+	busy = pair_old_epoch_busy(driver->pair);
+	for (i = 0; i < batch->num_cases && busy != -1; i++) {
+		if (batch->cases[i].volume == busy) {
+			point_name(&batch->cases[i].point, name,
+				   sizeof(name));
+			fprintf(stderr, "one of these: %s\n", name);
+		}
+	}
+	if (busy != -1) {
+		die("the old epoch is still in use");
+	}
+	if (driver->mutant != MUTANT_NO_SYNC) {
+		disk_sync(driver->disk);
+	}
+	for (i = 0; i < VOLUMES; i++) {
+		/* All cases of a volume agree about it. */
+		if (i < batch->num_cases && !batch->cases[i].point.keep) {
+			pair_wipe(driver->pair, i, false);
+		}
+	}
+	release(driver, STAGE_PERSIST);
+	wait_for(driver, STAGE_CRASH);
+	for (i = 0; i < VOLUMES && driver->mutant == MUTANT_WIPE_EARLY; i++) {
+		pair_wipe(driver->pair, i, true);
+	}
+	disk_cut(driver->disk);
+	end_host(host);
+	pair_end(driver->pair);
+	disk_unmount(driver->disk);
+	disk_mount(driver->disk);
+	driver->cuts++;
+}
+
+void batch_crash(struct driver *driver, const struct point *points,
+		 const int32_t *goldens, uint32_t count)
+{
+	static char trees[CASES_MAX][TREE_SIZE];
+	struct batch *batch = driver->batch;
+	bool lost[CASES_MAX] = { false };
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		batch->cases[i] = (struct crash_case) {
+			.point = points[i],
+			.volume = i % VOLUMES,
+			/* Not to be written to by the case. */
+			.golden = -2 - goldens[i],
+		};
+	}
+	begin_batch(driver, count);
+	run_to_crash(driver);
+	for (i = 0; i < count; i++) {
+		if (batch->cases[i].failed) {
+			report_broken(driver, i);
+		} else if (redo_killed(driver, i)) {
+			driver->kills++;
+		}
+	}
+	redo_all(driver, false);
+	check_all(driver, "after replay", lost, trees, false);
+	redo_all(driver, true);
+	check_all(driver, "after a second replay", lost, trees, true);
+	if (driver->cuts % 8 == 0) {
+		/* What replay_run() said was done is on the disk. */
+		disk_cut(driver->disk);
+		disk_unmount(driver->disk);
+		disk_mount(driver->disk);
+		check_all(driver, "after replay and another power cut", lost,
+			  trees, true);
+	}
+	disk_unmount(driver->disk);
+	for (i = 0; i < count; i++) {
+		driver->points += !batch->cases[i].failed;
+		driver->lost += lost[i];
+	}
+}

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Crash points: sequences of operations through the real module and the real
+ * record path, a power cut at every boundary, replay, and comparison with
+ * what the client was told. tests/crash/run starts it, in namespaces of its
+ * own.
+ *
+ * Owns: which sequences, how long, what is told in the end.
+ */
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "driver.h"
+
+/* Sequences that are looked at together. */
+#define CHUNK 120
+#define BATCH 256
+
+struct options {
+	const char *type;
+	const char *directory;
+	const char *host;
+	const char *only;	/* one point */
+	const char *cases;	/* file of points that are always tried */
+	double minutes;		/* 0: until all is done */
+	uint64_t seed;
+	int32_t per_sequence;	/* points of one sequence at most; 0: all; -1:
+				   by its length */
+	bool sample;		/* any sequences, not all in order */
+	enum mutant mutant;
+};
+
+void die(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fprintf(stderr, "\n");
+	exit(1);
+}
+
+void run_command(const char *format, ...)
+{
+	char command[500];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(command, sizeof(command), format, ap);
+	va_end(ap);
+	if (system(command) != 0) {
+		die("failed: %s", command);
+	}
+}
+
+double now_seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* ---------------------------------------------------------- configuration */
+
+static void write_configuration(struct driver *driver)
+{
+	const char *dir = driver->directory;
+	char path[120];
+	FILE *file;
+	uint32_t i;
+
+	snprintf(path, sizeof(path), "%s/nodes", dir);
+	file = fopen(path, "w");
+	if (file == NULL || fprintf(file, "127.0.0.1\n") < 0 ||
+	    fclose(file) != 0) {
+		die("%s: %s", path, strerror(errno));
+	}
+	file = fopen(driver->smb_conf, "w");
+	if (file == NULL) {
+		die("%s: %s", driver->smb_conf, strerror(errno));
+	}
+	fprintf(file,
+		"[global]\n"
+		"netbios name = CRASH\nserver role = standalone\n"
+		"guest account = nobody\nlog level = 0\n"
+		"disable netbios = yes\nload printers = no\n"
+		"kernel oplocks = no\noplocks = no\nlevel2 oplocks = no\n"
+		"smb2 leases = no\nkernel change notify = no\n"
+		"change notify = no\nposix locking = no\n"
+		"case sensitive = yes\n"
+		"ea support = yes\nstore dos attributes = yes\n"
+		"map acl inherit = yes\n"
+		"lock directory = %s/samba\nstate directory = %s/samba\n"
+		"cache directory = %s/samba\nprivate dir = %s/samba\n"
+		"pid directory = %s/samba\nncalrpc dir = %s/samba/rpc\n"
+		"mirror:services = S\nmirror:S addresses = 127.0.0.9\n"
+		"mirror:S names = CRASH\nmirror:S home = 0\n"
+		"mirror:key file = %s/key\nmirror:encrypt = no\n"
+		"mirror:nodes file = %s/nodes\nmirror:flush = mirrored\n"
+		"mirror:store directory = %s/stores\n"
+		"mirror:run directory = %s/run\n"
+		"mirror:S volumes =", dir, dir, dir, dir, dir, dir, dir, dir,
+		dir, dir);
+	for (i = 0; i < VOLUMES; i++) {
+		fprintf(file, " v%u", i);
+	}
+	for (i = 0; i < VOLUMES; i++) {
+		fprintf(file, "\nmirror:v%u kind = shared\n"
+			"mirror:v%u device = /dev/v%u\n"
+			"mirror:v%u mount point = %s/v%u\n"
+			"mirror:v%u mount options = noatime",
+			i, i, i, i, driver->batch->mount, i, i);
+	}
+	fprintf(file,
+		"\n[mirrored]\npath = %s\nread only = no\n"
+		"vfs objects = streams_xattr acl_xattr mirror\n"
+		"[plain]\npath = %s\nread only = no\n"
+		"vfs objects = streams_xattr acl_xattr\n",
+		driver->batch->mount, driver->batch->mount);
+	if (fclose(file) != 0) {
+		die("%s: %s", driver->smb_conf, strerror(errno));
+	}
+}
+
+static void map_batch(struct driver *driver)
+{
+	int fd;
+
+	driver->batch_size = sizeof(struct batch) +
+		CHUNK * sizeof(struct golden);
+	snprintf(driver->batch_path, sizeof(driver->batch_path), "%s/batch",
+		 driver->directory);
+	fd = open(driver->batch_path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	if (fd == -1 || ftruncate(fd, (off_t)driver->batch_size) == -1) {
+		die("%s: %s", driver->batch_path, strerror(errno));
+	}
+	driver->batch = mmap(NULL, driver->batch_size, PROT_READ | PROT_WRITE,
+			     MAP_SHARED, fd, 0);
+	if (driver->batch == MAP_FAILED) {
+		die("%s: %s", driver->batch_path, strerror(errno));
+	}
+	close(fd);
+}
+
+static void start(struct driver *driver)
+{
+	static const char *const folders[] = {
+		"samba", "samba/rpc", "stores", "run", "mount"
+	};
+	char path[120];
+	size_t i;
+
+	umask(0);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", driver->directory,
+			 folders[i]);
+		if (mkdir(path, 0755) == -1) {
+			die("%s: %s", path, strerror(errno));
+		}
+	}
+	map_batch(driver);
+	snprintf(driver->batch->mount, sizeof(driver->batch->mount),
+		 "%s/mount", driver->directory);
+	snprintf(driver->smb_conf, sizeof(driver->smb_conf), "%s/smb.conf",
+		 driver->directory);
+	write_configuration(driver);
+	driver->pair = pair_new(driver, driver->directory,
+				driver->batch->mount, driver->smb_conf);
+	driver->disk = disk_new(driver, driver->type, driver->directory,
+				driver->batch->mount, BATCH);
+}
+
+/* ----------------------------------------------------------------- chunks */
+
+struct candidate {
+	struct point point;
+	int32_t golden;
+};
+
+/* Points that wait for a batch. */
+struct queue {
+	struct candidate *points;
+	size_t used, count;
+};
+
+static void shuffle(struct candidate *list, size_t count, uint64_t *random)
+{
+	size_t i;
+
+	for (i = count; i > 1; i--) {
+		size_t k = random_below(random, (uint32_t)i);
+		struct candidate other = list[i - 1];
+
+		list[i - 1] = list[k];
+		list[k] = other;
+	}
+}
+
+/*
+ * How many points of a sequence: all of them with one operation; with three
+ * there are so many sequences that a few of each must do, any of them.
+ */
+static size_t most_points(const struct options *options, uint8_t operations)
+{
+	static const size_t most[OPERATIONS_MAX + 1] = { 0, 0, 40, 3 };
+
+	if (options->per_sequence >= 0) {
+		return (size_t)options->per_sequence;
+	}
+	return options->sample ? 16 : most[operations];
+}
+
+static void queue_points(struct driver *driver, struct queue *queue,
+			 uint32_t sequences, const struct options *options,
+			 uint64_t *random)
+{
+	uint32_t i;
+
+	queue->count = queue->used = 0;
+	for (i = 0; i < sequences; i++) {
+		const struct golden *g = &driver->batch->golden[i];
+		struct point *points = points_of(driver, g, random);
+		size_t n = talloc_array_length(points);
+		size_t most = most_points(options, g->sequence.count);
+		size_t first = queue->count;
+		size_t k;
+
+		queue->points = talloc_realloc(driver, queue->points,
+					       struct candidate,
+					       first + n);
+		for (k = 0; k < n; k++) {
+			queue->points[first + k] = (struct candidate) {
+				.point = points[k],
+				.golden = (int32_t)i,
+			};
+		}
+		shuffle(queue->points + first, n, random);
+		queue->count += most > 0 && n > most ? most : n;
+		talloc_free(points);
+	}
+	shuffle(queue->points, queue->count, random);
+}
+
+/*
+ * Which case of the batch a point can be. A volume keeps or wipes as a whole,
+ * and one that moves a directory across (a lock of the whole volume) and
+ * waits meanwhile is alone with that on its volume.
+ */
+struct seats {
+	bool taken[BATCH];
+	bool moves[VOLUMES], parks[VOLUMES];
+	uint32_t count;
+};
+
+static bool volume_keeps(uint32_t volume)
+{
+	return volume % 4 == 3;
+}
+
+static int seat_of(struct seats *seats, const struct candidate *c,
+		   const struct golden *golden)
+{
+	bool moves = sequence_moves(&c->point.sequence);
+	bool parks = moves && point_parks_in_move(&c->point, golden);
+	uint32_t i;
+
+	for (i = 0; i < BATCH; i++) {
+		uint32_t volume = i % VOLUMES;
+
+		if (seats->taken[i] ||
+		    volume_keeps(volume) != c->point.keep ||
+		    (parks && seats->moves[volume]) ||
+		    (moves && seats->parks[volume])) {
+			continue;
+		}
+		seats->taken[i] = true;
+		seats->moves[volume] |= moves;
+		seats->parks[volume] |= parks;
+		seats->count++;
+		return (int)i;
+	}
+	return -1;
+}
+
+static void fill_batch(struct driver *driver, struct queue *queue)
+{
+	static struct point points[BATCH];
+	static int32_t goldens[BATCH];
+	struct seats seats = { .count = 0 };
+	size_t i, left = queue->used;
+	uint32_t n;
+
+	memset(points, 0, sizeof(points));
+	for (i = queue->used; i < queue->count && seats.count < BATCH &&
+	     i < queue->used + 4 * BATCH; i++) {
+		struct candidate *c = &queue->points[i];
+		int seat = seat_of(&seats, c,
+				   &driver->batch->golden[c->golden]);
+
+		if (seat == -1) {
+			continue;
+		}
+		points[seat] = c->point;
+		goldens[seat] = c->golden;
+		/* Those that are left stay in front. */
+		*c = queue->points[left++];
+	}
+	queue->used = left;
+	batch_crash(driver, points, goldens, BATCH);
+	for (n = 0; n < BATCH; n++) {
+		if (!seats.taken[n]) {
+			driver->points--;
+		}
+	}
+}
+
+/* ------------------------------------------------------------------- main */
+
+static void next_sequence(struct sequence *sequence, uint64_t number,
+			  uint64_t *random)
+{
+	uint8_t i;
+
+	*sequence = (struct sequence) { .count = 1 };
+	if (number >= OP_COUNT) {
+		number -= OP_COUNT;
+		sequence->count = 2;
+	}
+	if (sequence->count == 2 && number >= OP_COUNT * OP_COUNT) {
+		/* In an order in which what has been done when time is up is
+		 * of every kind: the factor has no divisor in common. */
+		number = (number - OP_COUNT * OP_COUNT) * 48271 %
+			(OP_COUNT * OP_COUNT * OP_COUNT);
+		sequence->count = 3;
+	}
+	for (i = 0; i < sequence->count; i++) {
+		sequence->operations[i] = (uint8_t)(number % OP_COUNT);
+		number /= OP_COUNT;
+	}
+	sequence->as_user = random_below(random, 2) == 1;
+	sequence->has_ids = random_below(random, 2) == 1;
+	sequence->sessions = sequence->count > 1 &&
+		random_below(random, 2) == 1;
+	if (random_below(random, 8) == 0) {
+		sequence->break_at = (uint8_t)(1 + random_below(random, 8));
+	}
+	if (sequence->count > 1 && random_below(random, 6) == 0) {
+		sequence->fail_at = (uint8_t)(1 + random_below(random, 8));
+	}
+}
+
+#define ALL_SEQUENCES (OP_COUNT + OP_COUNT * OP_COUNT + \
+		       OP_COUNT * OP_COUNT * OP_COUNT)
+
+static uint64_t any_sequence(uint64_t *random)
+{
+	switch (random_below(random, 6)) {
+	case 0:
+		return random_below(random, OP_COUNT);
+	case 1:
+	case 2:
+		return OP_COUNT + random_below(random, OP_COUNT * OP_COUNT);
+	default:
+		return OP_COUNT + OP_COUNT * OP_COUNT +
+			random_below(random, OP_COUNT * OP_COUNT * OP_COUNT);
+	}
+}
+
+static void run_all(struct driver *driver, const struct options *options,
+		    double end)
+{
+	struct sequence sequences[CHUNK];
+	struct queue queue = { .count = 0 };
+	uint64_t random = options->seed;
+	uint64_t number = 0;
+
+	while (number < ALL_SEQUENCES && now_seconds() < end) {
+		uint32_t n;
+
+		for (n = 0; n < CHUNK && number < ALL_SEQUENCES; n++) {
+			next_sequence(&sequences[n], options->sample
+				      ? any_sequence(&random) : number++,
+				      &random);
+		}
+		batch_golden(driver, sequences, n);
+		queue_points(driver, &queue, n, options, &random);
+		while (queue.used < queue.count && now_seconds() < end) {
+			fill_batch(driver, &queue);
+		}
+	}
+}
+
+static void run_one(struct driver *driver, const char *name)
+{
+	struct point point;
+	const int32_t golden = 0;
+	uint32_t n;
+
+	if (!point_parse(name, &point)) {
+		die("%s is no case", name);
+	}
+	batch_golden(driver, &point.sequence, 1);
+	if (driver->verbose) {
+		const struct golden *g = &driver->batch->golden[0];
+
+		for (n = 0; n <= g->leafs; n++) {
+			printf("--- after leaf call %u\n%s", n, g->trees[n]);
+		}
+		for (n = 0; n < g->sequence.count; n++) {
+			printf("%s %s: %u leaf calls, %u records\n",
+			       operation_number_name(
+				       g->sequence.operations[n]),
+			       g->succeeded[n] ? "succeeds" : "fails",
+			       g->operation_leafs[n + 1] -
+			       g->operation_leafs[n],
+			       g->operation_records[n + 1] -
+			       g->operation_records[n]);
+		}
+	}
+	batch_crash(driver, &point, &golden, 1);
+}
+
+static void run_cases(struct driver *driver, const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[400];
+
+	if (file == NULL) {
+		die("%s: %s", path, strerror(errno));
+	}
+	while (fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] != '#' && line[0] != '\0') {
+			run_one(driver, line);
+		}
+	}
+	fclose(file);
+}
+
+static enum mutant mutant_of(const char *name)
+{
+	static const char *const names[] = {
+		"none", "noreplay", "nosync", "norecord", "wipeearly"
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], name) == 0) {
+			return (enum mutant)i;
+		}
+	}
+	die("no mutant %s", name);
+}
+
+static void parse_options(int argc, char **argv, struct options *options,
+			  bool *verbose)
+{
+	static const struct option longs[] = {
+		{ "fs", required_argument, NULL, 'f' },
+		{ "directory", required_argument, NULL, 'd' },
+		{ "host", required_argument, NULL, 'H' },
+		{ "case", required_argument, NULL, 'c' },
+		{ "cases", required_argument, NULL, 'C' },
+		{ "minutes", required_argument, NULL, 'm' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "per-sequence", required_argument, NULL, 'p' },
+		{ "sample", no_argument, NULL, 'S' },
+		{ "mutant", required_argument, NULL, 'M' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'f':
+			options->type = optarg;
+			break;
+		case 'd':
+			options->directory = optarg;
+			break;
+		case 'H':
+			options->host = optarg;
+			break;
+		case 'c':
+			options->only = optarg;
+			break;
+		case 'C':
+			options->cases = optarg;
+			break;
+		case 'm':
+			options->minutes = atof(optarg);
+			break;
+		case 's':
+			options->seed = strtoull(optarg, NULL, 10);
+			break;
+		case 'p':
+			options->per_sequence = atoi(optarg);
+			break;
+		case 'S':
+			options->sample = true;
+			break;
+		case 'M':
+			options->mutant = mutant_of(optarg);
+			break;
+		case 'v':
+			*verbose = true;
+			break;
+		default:
+			exit(2);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {
+		.type = "ext4", .seed = 1, .per_sequence = -1
+	};
+	struct driver *driver = talloc_zero(NULL, struct driver);
+	double began, seconds;
+
+	parse_options(argc, argv, &options, &driver->verbose);
+	if (options.directory == NULL || options.host == NULL) {
+		die("started by tests/crash/run");
+	}
+	driver->type = options.type;
+	driver->directory = options.directory;
+	driver->host = options.host;
+	driver->mutant = options.mutant;
+	setlinebuf(stdout);
+	start(driver);
+	if (options.only == NULL) {
+		printf("%s: seed %llu\n", options.type,
+		       (unsigned long long)options.seed);
+	}
+	began = now_seconds();
+	if (options.only != NULL) {
+		run_one(driver, options.only);
+	} else {
+		if (options.cases != NULL) {
+			run_cases(driver, options.cases);
+		}
+		run_all(driver, &options, options.minutes > 0
+			? began + 60 * options.minutes : 1e18);
+	}
+	seconds = now_seconds() - began;
+	printf("%s: %llu points, %llu lost, %llu replays failed, %llu cases "
+	       "broken; %llu power cuts, %llu records replayed, %llu replays "
+	       "killed; %.0f s, %.0f points/s\n", driver->type,
+	       (unsigned long long)driver->points,
+	       (unsigned long long)driver->lost,
+	       (unsigned long long)driver->failed,
+	       (unsigned long long)driver->broken,
+	       (unsigned long long)driver->cuts,
+	       (unsigned long long)driver->records,
+	       (unsigned long long)driver->kills, seconds,
+	       (double)driver->points / seconds);
+	return driver->lost + driver->failed + driver->broken == 0 &&
+		driver->points > 0 ? 0 : 1;
+}
