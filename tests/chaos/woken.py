@@ -17,7 +17,7 @@ import subprocess
 import threading
 import time
 
-from faults import NODES, fault, other
+from scene import NODES, fault, other
 
 # Without leases (R12) it fails: 0 takes it out of the plans, and it is done
 # only when it is asked for by name.
