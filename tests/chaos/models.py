@@ -154,13 +154,17 @@ class Names:
     def mkdir(self, state, op, at, others):
         name = op.args[0]
         made = '%s-%d' % (op.client, op.seq)
-        if op.expected == 'busy':
+        if at != self.START:
+            if self.end(op, 'ok'):
+                yield self.release(state, at, others), None
+        elif op.expected == 'busy':
             yield from self.busy(state, name, made, True)
         elif self.find(state, name):
             if self.end(op, 'exists'):
                 yield state, None
-        elif self.end(op, 'ok'):
-            yield self.replace(state, None, (name, made, True, False)), None
+        elif op.expected in (None, 'ok'):
+            yield (self.replace(state, None, (name, made, True, False)),
+                   ('close', made, name))
 
     def who(self, state, op, at, others):
         entry = self.find(state, op.args[0])
