@@ -7,8 +7,9 @@ Names: the names of one folder, as SMB has them. Not the names of POSIX: a file
 is deleted by opening it for deletion and closing it, and it goes with the last
 handle. So of two clients that delete at once both may be told "done", and a
 deletion that was answered may still have to wait for another client's handle;
-if the server dies before that handle is closed, the file stays. libsmbclient's
-rename moves, and if the target exists deletes it and moves again. smbd looks
+if the server dies before that handle is closed, the file stays. A folder that
+is going can be opened again: smbd forgets its handle before it removes it
+(upstream, too). libsmbclient's rename moves, and if the target exists deletes it and moves again. smbd looks
 whether the target exists before it moves, and then replaces what was made
 there in between (upstream; while records wait for a slow partner that is long
 enough to be seen). Handles that
@@ -94,6 +95,10 @@ class Names:
             if entry[1] == what:
                 return entry
         return None
+
+    @staticmethod
+    def openable(entry):
+        return not entry[3] or '-' in entry[1]      # a folder
 
     @staticmethod
     def replace(state, old, new):
@@ -183,7 +188,7 @@ class Names:
         if not entry:
             if self.end(op, 'none'):
                 yield state, None
-        elif not entry[3] and op.expected in (None, 'ok'):
+        elif self.openable(entry) and op.expected in (None, 'ok'):
             yield state, ('close', entry[1], op.args[0])
 
     def list(self, state, op, at, others):
@@ -200,7 +205,7 @@ class Names:
         if not entry:
             if self.end(op, 'none'):
                 yield state, None
-        elif not entry[3] and op.expected in (None, 'ok'):
+        elif self.openable(entry) and op.expected in (None, 'ok'):
             yield state, ('close', entry[1], op.args[0])
 
     def deleted(self, state, at, others):
@@ -227,7 +232,7 @@ class Names:
             if not entry:
                 if label == 'start' and self.end(op, 'none'):
                     yield state, None
-            elif not entry[3]:
+            elif self.openable(entry):
                 yield state, ('move' if label == 'start' else 'move again',
                               entry[1], source)
         elif label in ('move', 'move again'):
@@ -250,6 +255,9 @@ class Names:
             there = self.find(state, target)
             if there and there is not entry:
                 state = self.replace(state, there, None)
+            if entry and entry[3]:      # too late to remove it by its name
+                yield (self.replace(state, entry, (target,) + entry[1:3] +
+                                    (False,)), ('moved',) + at[1:])
             if entry:
                 state = self.replace(state, entry, (target,) + entry[1:])
             yield state, ('moved',) + at[1:]
@@ -260,7 +268,7 @@ class Names:
             there = self.find(state, target)
             if may_fail:
                 yield state, None
-            if there and not there[3]:
+            if there and self.openable(there):
                 yield state, ('delete', there[1], target)
         elif label == 'delete':
             for state in self.deleted(state, at, others):

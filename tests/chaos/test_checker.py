@@ -255,6 +255,11 @@ case(True, 'the handle that made a folder deletes it', '''
     a 1 4 mkdir g/x = ok
     b 2 3 rmdir g/x = ok
     b 5 6 stat g/x = none''')
+case(True, 'a folder that is going is seen', '''
+    a 1 8 mkdir g/x = ok
+    b 2 3 rmdir g/x = ok
+    c 4 5 stat g/x = ok
+    b 9 10 stat g/x = none''')
 case(False, 'a folder is deleted by nobody', '''
     b 1 2 rmdir g/x = none
     a 1 4 mkdir g/x = ok

