@@ -7,9 +7,10 @@ Names: the names of one folder, as SMB has them. Not the names of POSIX: a file
 is deleted by opening it for deletion and closing it, and it goes with the last
 handle. So of two clients that delete at once both may be told "done", and a
 deletion that was answered may still have to wait for another client's handle;
-if the server dies before that handle is closed, the file stays. A folder that
-is going can be opened again: smbd forgets its handle before it removes it
-(upstream, too). libsmbclient's rename moves, and if the target exists deletes it and moves again. smbd looks
+if the server dies before that handle is closed, the file stays. What is going
+can be opened by who began before it went: smbd opens a file before it looks at
+the handles, and forgets the handle of a folder before it removes it (upstream,
+too). libsmbclient's rename moves, and if the target exists deletes it and moves again. smbd looks
 whether the target exists before it moves, and then replaces what was made
 there in between (upstream; while records wait for a slow partner that is long
 enough to be seen). Handles that
@@ -97,10 +98,6 @@ class Names:
         return None
 
     @staticmethod
-    def openable(entry):
-        return not entry[3] or '-' in entry[1]      # a folder
-
-    @staticmethod
     def replace(state, old, new):
         entries = [entry for entry in state if entry is not old]
         if new is not None:
@@ -141,9 +138,10 @@ class Names:
                     yield state, None
             elif op.expected in (None, 'ok'):
                 yield (self.replace(state, None, (name, value, False, False)),
-                       ('write', value, name))
+                       ('write', None, value))
             return
-        entry = self.named(state, at[1])
+        # Nobody can delete or move it by this handle.
+        entry = self.named(state, at[2])
         if not self.end(op, 'ok'):
             return
         if entry:       # else it was replaced meanwhile
@@ -173,8 +171,6 @@ class Names:
 
     def who(self, state, op, at, others):
         entry = self.find(state, op.args[0])
-        if entry and entry[3]:
-            return
         result = 'none' if not entry else entry[1] if entry[2] else 'empty'
         if self.end(op, result):
             yield state, None
@@ -188,7 +184,7 @@ class Names:
         if not entry:
             if self.end(op, 'none'):
                 yield state, None
-        elif self.openable(entry) and op.expected in (None, 'ok'):
+        elif op.expected in (None, 'ok'):
             yield state, ('close', entry[1], op.args[0])
 
     def list(self, state, op, at, others):
@@ -205,7 +201,7 @@ class Names:
         if not entry:
             if self.end(op, 'none'):
                 yield state, None
-        elif self.openable(entry) and op.expected in (None, 'ok'):
+        elif op.expected in (None, 'ok'):
             yield state, ('close', entry[1], op.args[0])
 
     def deleted(self, state, at, others):
@@ -232,7 +228,7 @@ class Names:
             if not entry:
                 if label == 'start' and self.end(op, 'none'):
                     yield state, None
-            elif self.openable(entry):
+            else:
                 yield state, ('move' if label == 'start' else 'move again',
                               entry[1], source)
         elif label in ('move', 'move again'):
@@ -268,7 +264,7 @@ class Names:
             there = self.find(state, target)
             if may_fail:
                 yield state, None
-            if there and self.openable(there):
+            if there:
                 yield state, ('delete', there[1], target)
         elif label == 'delete':
             for state in self.deleted(state, at, others):
