@@ -97,7 +97,8 @@ static uint16_t good_port(void)
 			continue;
 		}
 		length = sizeof(info);
-		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
+		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info,
+			       &length) != 0 ||
 		    info.tcpi_state != TCP_ESTABLISHED) {
 			continue;
 		}
@@ -282,7 +283,8 @@ static bool do_read(struct client *c, unsigned file, unsigned first,
 		    unsigned count)
 {
 	static struct unit units[MAX_COUNT * UNITS];
-	char path[16], what[128], address[256], text[MAX_COUNT * 512], *t = text;
+	char path[16], what[128], address[256], text[MAX_COUNT * 512];
+	char *t = text;
 	unsigned i;
 	ssize_t n = -1;
 	bool ok;
@@ -556,7 +558,7 @@ static int run_client(struct client *c, char mode, uint64_t seed)
 static void usage(void)
 {
 	fputs("usage: mirror-chaos [options] //ADDRESS/SHARE\n"
-	      "  -j FOLDER    where the journals go; a file \"stop\" there ends it\n"
+	      "  -j FOLDER    of the journals; a file \"stop\" there ends it\n"
 	      "  -s SEED      of the random mix [1]; all work in chaos-SEED\n"
 	      "  -n NUMBER    of the first client [0]\n"
 	      "  -c N         how many at once [1]\n"

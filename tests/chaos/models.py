@@ -7,8 +7,10 @@ Names: the names of one folder, as SMB has them. Not the names of POSIX: a file
 is deleted by opening it for deletion and closing it, and it goes with the last
 handle. So of two clients that delete at once both may be told "done", and a
 deletion that was answered may still have to wait for another client's handle;
-if the server dies before that handle is closed, the file stays. libsmbclient's
-rename moves, and if the target exists deletes it and moves again. smbd looks
+if the server dies before that handle is closed, the file stays. What is going
+can be opened by who began before it went: smbd opens a file before it looks at
+the handles, and forgets the handle of a folder before it removes it (upstream,
+too). libsmbclient's rename moves, and if the target exists deletes it and moves again. smbd looks
 whether the target exists before it moves, and then replaces what was made
 there in between (upstream; while records wait for a slow partner that is long
 enough to be seen). Handles that
@@ -136,9 +138,10 @@ class Names:
                     yield state, None
             elif op.expected in (None, 'ok'):
                 yield (self.replace(state, None, (name, value, False, False)),
-                       ('write', value, name))
+                       ('write', None, value))
             return
-        entry = self.named(state, at[1])
+        # Nobody can delete or move it by this handle.
+        entry = self.named(state, at[2])
         if not self.end(op, 'ok'):
             return
         if entry:       # else it was replaced meanwhile
@@ -154,18 +157,20 @@ class Names:
     def mkdir(self, state, op, at, others):
         name = op.args[0]
         made = '%s-%d' % (op.client, op.seq)
-        if op.expected == 'busy':
+        if at != self.START:
+            if self.end(op, 'ok'):
+                yield self.release(state, at, others), None
+        elif op.expected == 'busy':
             yield from self.busy(state, name, made, True)
         elif self.find(state, name):
             if self.end(op, 'exists'):
                 yield state, None
-        elif self.end(op, 'ok'):
-            yield self.replace(state, None, (name, made, True, False)), None
+        elif op.expected in (None, 'ok'):
+            yield (self.replace(state, None, (name, made, True, False)),
+                   ('close', made, name))
 
     def who(self, state, op, at, others):
         entry = self.find(state, op.args[0])
-        if entry and entry[3]:
-            return
         result = 'none' if not entry else entry[1] if entry[2] else 'empty'
         if self.end(op, result):
             yield state, None
@@ -179,7 +184,7 @@ class Names:
         if not entry:
             if self.end(op, 'none'):
                 yield state, None
-        elif not entry[3] and op.expected in (None, 'ok'):
+        elif op.expected in (None, 'ok'):
             yield state, ('close', entry[1], op.args[0])
 
     def list(self, state, op, at, others):
@@ -196,7 +201,7 @@ class Names:
         if not entry:
             if self.end(op, 'none'):
                 yield state, None
-        elif not entry[3] and op.expected in (None, 'ok'):
+        elif op.expected in (None, 'ok'):
             yield state, ('close', entry[1], op.args[0])
 
     def deleted(self, state, at, others):
@@ -223,7 +228,7 @@ class Names:
             if not entry:
                 if label == 'start' and self.end(op, 'none'):
                     yield state, None
-            elif not entry[3]:
+            else:
                 yield state, ('move' if label == 'start' else 'move again',
                               entry[1], source)
         elif label in ('move', 'move again'):
@@ -246,6 +251,9 @@ class Names:
             there = self.find(state, target)
             if there and there is not entry:
                 state = self.replace(state, there, None)
+            if entry and entry[3]:      # too late to remove it by its name
+                yield (self.replace(state, entry, (target,) + entry[1:3] +
+                                    (False,)), ('moved',) + at[1:])
             if entry:
                 state = self.replace(state, entry, (target,) + entry[1:])
             yield state, ('moved',) + at[1:]
@@ -256,7 +264,7 @@ class Names:
             there = self.find(state, target)
             if may_fail:
                 yield state, None
-            if there and not there[3]:
+            if there:
                 yield state, ('delete', there[1], target)
         elif label == 'delete':
             for state in self.deleted(state, at, others):

@@ -251,6 +251,19 @@ case(False, 'a rename does not replace what was there before', '''
     a 1 2 create g/x 7 = ok
     a 3 4 create g/y 8 = ok
     b 5 6 rename g/x g/y = none''')
+case(True, 'the handle that made a folder deletes it', '''
+    a 1 4 mkdir g/x = ok
+    b 2 3 rmdir g/x = ok
+    b 5 6 stat g/x = none''')
+case(True, 'a folder that is going is seen', '''
+    a 1 8 mkdir g/x = ok
+    b 2 3 rmdir g/x = ok
+    c 4 5 stat g/x = ok
+    b 9 10 stat g/x = none''')
+case(False, 'a folder is deleted by nobody', '''
+    b 1 2 rmdir g/x = none
+    a 1 4 mkdir g/x = ok
+    b 5 6 stat g/x = none''')
 case(True, 'two that delete at once', '''
     a 1 2 create g/x 7 = ok
     b 3 6 unlink g/x = ok
