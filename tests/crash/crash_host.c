@@ -119,6 +119,7 @@ static struct conn_struct_tos *connect_share(
 	const struct crash_case *c, const char *directory,
 	const struct auth_session_info *info)
 {
+	static struct smbXsrv_client *client;
 	int snum = lp_servicenumber(c->plain ? "plain" : "mirrored");
 	struct conn_struct_tos *made = NULL;
 	NTSTATUS status;
@@ -130,9 +131,11 @@ static struct conn_struct_tos *connect_share(
 	}
 	made->conn->share_access = FILE_GENERIC_ALL;
 	made->conn->read_only = false;
-	/* Server-side copy keeps its tokens with the client. */
-	made->conn->sconn->client = talloc_zero(made->conn->sconn,
-						struct smbXsrv_client);
+	/* Server-side copy keeps its tokens with the client, who stays. */
+	if (client == NULL) {
+		client = talloc_zero(NULL, struct smbXsrv_client);
+	}
+	made->conn->sconn->client = client;
 	file_init(made->conn->sconn);
 	set_sec_ctx(info->unix_token->uid, info->unix_token->gid,
 		    info->unix_token->ngroups, info->unix_token->groups,
