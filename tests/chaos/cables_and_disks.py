@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 
-from scene import NODES, fault, other
+from scene import NODES, SERVICES, fault, other
 
 DISKS_SIZE = '3g'       # of the file system that the disks live on
 
@@ -102,22 +102,39 @@ def isolated(scene):
 
 
 # -------------------------------------------------------------------- the disk
-@fault(2)
-def disk_full(scene):
-    service, volume = scene.rng.choice((('ALPHA', 'alpha'), ('BETA', 'beta')))
-    node = 'n0' if scene.has('n0', service) else 'n1'
+def volume_of(scene):
+    """(volume, its owner) of either service."""
+    service = scene.rng.choice(sorted(SERVICES))
+    return service.lower(), 'n0' if scene.has('n0', service) else 'n1'
+
+
+def fill(scene, volume, node, shortest, longest):
     filler = '/srv/%s/filler' % volume
     scene.lab.on(node, 'dd', 'if=/dev/zero', 'of=' + filler, 'bs=1M',
                  check=False)
-    seconds = scene.pause(0.5, 3)
+    seconds = scene.pause(shortest, longest)
     scene.lab.on(node, 'rm', filler)
     scene.note('disk of %s full for %.1f s' % (volume, seconds))
 
 
 @fault(2)
+def disk_full(scene):
+    volume, node = volume_of(scene)
+    fill(scene, volume, node, 0.5, 3)
+
+
+@fault(2)
+def cut_after_full(scene):
+    """R2: what failed must not be done by a replay."""
+    volume, node = volume_of(scene)
+    fill(scene, volume, node, 0.3, 0.8)
+    scene.crash(node)
+    scene.wait_served_by(other(node))
+
+
+@fault(2)
 def read_only(scene):
-    service, volume = scene.rng.choice((('ALPHA', 'alpha'), ('BETA', 'beta')))
-    node = 'n0' if scene.has('n0', service) else 'n1'
+    volume, node = volume_of(scene)
     for _ in range(scene.rng.randint(1, 4)):
         scene.lab.on(node, 'mount', '-o', 'remount,ro', '/srv/' + volume,
                      check=False)

@@ -68,11 +68,13 @@ def stop_ctdbd(scene):
 
 @fault(2)
 def kill_ctdbd(scene):
-    """Its node is dead for the other one, and cut off by it."""
+    """Its node gives its volumes up, or is cut off by the other one."""
     node = scene.rng.choice(NODES)
     scene.signal(node, 'KILL', '-x', 'ctdbd')
     scene.note('ctdbd of %s killed' % node)
     scene.wait_served_by(other(node))
+    # A new ctdbd aborts while anybody has the old one's databases open.
+    scene.crash(node)
 
 
 # ------------------------------------------------------------------ power cuts
