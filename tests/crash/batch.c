@@ -177,6 +177,37 @@ static bool same_text(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
+/*
+ * A create that failed has touched its directory, and replay leaves it out: so
+ * the time of directories does not count where a call was made to fail.
+ */
+static bool same_tree(const char *a, const char *b, bool times)
+{
+	while (*a != '\0' || *b != '\0') {
+		int fields = 0;
+
+		if (strcspn(a, "\n") == 0 || *b == '\0' || *a == '\0') {
+			return *a == *b && strcmp(a, b) == 0;
+		}
+		for (; *a != '\n' && *a != '\0'; fields++) {
+			size_t n = strcspn(a, " \n"), m = strcspn(b, " \n");
+
+			if ((times || fields != 4) &&
+			    (n != m || memcmp(a, b, n) != 0)) {
+				return false;
+			}
+			a += n + (a[n] == ' ');
+			b += m + (b[m] == ' ');
+		}
+		if (*a != *b) {
+			return false;
+		}
+		a += *a == '\n';
+		b += *b == '\n';
+	}
+	return true;
+}
+
 static void show_line(char sign, const char *text, int length)
 {
 	printf("    %c %.*s\n", sign, length, text);
@@ -307,9 +338,15 @@ static bool check_case(struct driver *driver, uint32_t number,
 		return false;
 	}
 	for (i = first; i <= last; i++) {
-		if (same_text(tree, g->trees[i])) {
+		if (same_tree(tree, g->trees[i], g->failed_in == 0)) {
 			return true;
 		}
+	}
+	/* Attributes inside of a create may be on the disk without a record
+	 * (R1's exception), some of them. */
+	if (c->point.stop == STOP_SENT &&
+	    tree_between(g->trees[first], g->trees[last], tree)) {
+		return true;
 	}
 	if (!report_lost(driver, number, when, first == last
 			 ? "not what the client was told"

@@ -522,8 +522,8 @@ int main(int argc, char **argv)
 	}
 	seconds = now_seconds() - began;
 	printf("%s: %llu points, %llu lost, %llu replays failed, %llu cases "
-	       "broken; %llu cases missed their place, "
-	       "%llu power cuts, %llu records replayed, %llu replays "
+	       "broken; %llu cases missed their place, %llu power cuts, "
+	       "%llu records replayed, %llu replays "
 	       "killed; %.0f s, %.0f points/s\n", driver->type,
 	       (unsigned long long)driver->points,
 	       (unsigned long long)driver->lost,

@@ -135,6 +135,8 @@ static void begin_volume(struct pair *pair, uint32_t volume, dev_t device)
 	}
 	partner.incarnation = info.incarnation;
 	state_page_set_device(page, device);
+	/* Nobody else wants it. */
+	state_page_set_lease(page, UINT64_MAX);
 	state_page_set_mode(page, PAGE_MIRRORED, GENERATION, &partner);
 	pair->partners[volume] = partner;
 	pair->running = true;

@@ -3,12 +3,12 @@
  * Places to crash: all of a sequence, and their names. A name is what a
  * failing case is told and repeated by:
  *
- *   create_n,write_n:user,ids,one,fail0,break0:held3:wipe1:persist5:lazy:kill2
+ *   create_n,write_n:user,ids,one,fail0,break0:held6:wipe1:persist6:lazy:kill2
  *
  * An unprivileged user creates n and writes to it (what was there before has
  * ids; one smbd does both; no call fails, the link does not break). The node
- * dies when the partner has the third record and the acknowledgement is under
- * way. The first operation is in an epoch that is wiped, syncfs has seen five
+ * dies when the partner has the sixth record and the acknowledgement is under
+ * way. The first operation is in an epoch that is wiped, syncfs has seen six
  * leaf calls, data stays in memory, and a first replay dies after two calls.
  */
 

@@ -289,6 +289,26 @@ static bool has_line(const char *text, const char *line, size_t length)
 	return false;
 }
 
+bool tree_between(const char *first, const char *last, const char *found)
+{
+	const char *at;
+	size_t n;
+
+	for (at = first; *at != '\0'; at += n + (at[n] == '\n')) {
+		n = strcspn(at, "\n");
+		if (!has_line(found, at, n)) {
+			return false;
+		}
+	}
+	for (at = found; *at != '\0'; at += n + (at[n] == '\n')) {
+		n = strcspn(at, "\n");
+		if (!has_line(first, at, n) && !has_line(last, at, n)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static void lines_missing(const char *from, const char *in, char sign,
 			  void (*line)(char, const char *, int))
 {
