@@ -114,6 +114,8 @@ def fill(scene, volume, node, shortest, longest):
                  check=False)
     seconds = scene.pause(shortest, longest)
     scene.lab.on(node, 'rm', filler)
+    # No record tells a replay that there is room again: the disk has to know.
+    scene.lab.on(node, 'sync', '-f', '/srv/' + volume)
     scene.note('disk of %s full for %.1f s' % (volume, seconds))
 
 

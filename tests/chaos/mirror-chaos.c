@@ -429,7 +429,11 @@ static bool work_on_names(struct client *c)
 		return folders ? do_name(c, "mkdir", a, NULL) :
 			do_create(c, a);
 	}
-	if (dice < 82) {
+	/*
+	 * Folders are not renamed: smbd removes what goes by its name, and by
+	 * then that may be another one (upstream, too).
+	 */
+	if (dice < 82 || folders) {
 		return do_name(c, folders ? "rmdir" : "unlink", a, NULL);
 	}
 	return do_name(c, "rename", a, b);
