@@ -63,6 +63,11 @@ def no_errors(running):
 CLOSED = {errno.EPIPE, errno.ENETRESET, errno.ECONNABORTED, errno.ECONNRESET}
 
 
+# What libsmbclient makes of one: it replaces in three steps and tells the error
+# of the first when a later one gets no answer, and has one error for truncate.
+NO_ANSWER = {('replace', errno.EEXIST), ('truncate', errno.EINVAL)}
+
+
 def no_answer_was_an_error(running, closed=frozenset(CLOSED)):
     """Lines `D NUMBER TIME ERRNO' of the journals are operations in doubt,
     `I NUMBER TIME TYPE ..' say what they were.
@@ -71,14 +76,11 @@ def no_answer_was_an_error(running, closed=frozenset(CLOSED)):
         for path in load.journals():
             with open(path) as journal:
                 lines = [line.split() for line in journal]
-            # libsmbclient replaces in three steps and tells the error of the
-            # first, "it exists", when a later one gets no answer.
-            steps = {line[1] for line in lines
-                     if line[0] == 'I' and line[3] == 'replace'}
-            for doubt in lines:
-                if doubt[0] == 'D' and not (
-                        int(doubt[3]) == errno.EEXIST and doubt[1] in steps):
-                    assert int(doubt[3]) in closed, (path, doubt)
+            types = {line[1]: line[3] for line in lines if line[0] == 'I'}
+            for line in lines:
+                if line[0] == 'D' and (types[line[1]],
+                                       int(line[3])) not in NO_ANSWER:
+                    assert int(line[3]) in closed, (path, line)
 
 
 def kill_mirrord(lab, node):
