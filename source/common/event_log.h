@@ -80,7 +80,9 @@
 	EVENT(DISK_REFUSES, "M044", "disk-refuses", LOG_CRIT,		\
 	      "See the kernel's log; if this node was fenced, restart it") \
 	EVENT(CTDB_GONE, "M043", "ctdb-gone", LOG_CRIT,			\
-	      "See ctdb's log, and start it again")			\
+	      "See ctdb's log. It starts again when no Samba process "	\
+	      "has its databases open: end them all, or restart the "	\
+	      "node")							\
 	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING, "") \
 	EVENT(STATE, "M040", "state", LOG_INFO, "")			\
 	EVENT(STARTED, "M050", "started", LOG_NOTICE, "")		\
