@@ -203,7 +203,7 @@ static int query_connect(struct query *query, const char *path)
 static int query_ask(struct query *query,
 		     const struct ctdb_question *questions)
 {
-	struct ctdb_control controls[CTDB_QUESTIONS_MAX];
+	struct ctdb_control controls[CTDB_QUESTIONS_MAX] = { 0 };
 	const size_t size = query->count * sizeof(controls[0]);
 	size_t i;
 
