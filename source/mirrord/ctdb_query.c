@@ -17,8 +17,7 @@
 #define CTDB_REPLY_CONTROL 8
 #define CTDB_INVALID_GENERATION 1
 #define NODE_DISCONNECTED 0x01
-#define NODE_SET_ASIDE (0x08 | 0x20)		/* banned, stopped */
-#define NODE_INACTIVE (0x10 | NODE_DISCONNECTED | NODE_SET_ASIDE)
+#define NODE_INACTIVE (0x10 | NODE_DISCONNECTED | 0x08 | 0x20)
 #define PACKET_MAX 65536
 #define ADDRESS_SIZE 28		/* union of sockaddr_in and _in6 */
 
@@ -352,10 +351,7 @@ bool ctdb_answer_nodemap(const struct ctdb_answer *answer,
 		uint64_t bit = node_bit(pull_u32(data, 4 + entry * i));
 		uint32_t flag = pull_u32(data, 4 + entry * i + 4);
 
-		if ((flag & NODE_DISCONNECTED) == 0) {
-			flags->connected |= bit;
-			flags->set_aside |= flag & NODE_SET_ASIDE ? bit : 0;
-		}
+		flags->connected |= flag & NODE_DISCONNECTED ? 0 : bit;
 		flags->active |= flag & NODE_INACTIVE ? 0 : bit;
 	}
 	return true;

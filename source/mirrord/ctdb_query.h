@@ -24,14 +24,12 @@
 enum ctdb_opcode {
 	CTDB_GET_VNNMAP = 5,
 	CTDB_GET_RECMODE = 15,
+	CTDB_FREEZE = 33,	/* in a recovery, which ends it */
 	CTDB_GET_UPTIME = 69,
 	CTDB_GET_CAPABILITIES = 80,
 	CTDB_GET_ADDRESSES = 90,
 	CTDB_GET_NODEMAP = 91,
-	CTDB_GET_CLUSTER_LOCK = 99,
-	CTDB_STOP_NODE = 101,
-	CTDB_CONTINUE_NODE = 102,
-	CTDB_GET_RUNSTATE = 138
+	CTDB_GET_CLUSTER_LOCK = 99
 };
 
 #define CTDB_THIS_NODE 0xF0000001
@@ -72,7 +70,6 @@ struct ctdb_members {
 struct ctdb_flags {
 	uint64_t connected;
 	uint64_t active;	/* connected, not banned, not stopped */
-	uint64_t set_aside;	/* connected, and banned or stopped */
 };
 
 struct ctdb_hosted {

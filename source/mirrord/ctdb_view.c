@@ -50,8 +50,6 @@ struct ctdb_view {
 	uint64_t refused_since;	/* ms; 0: somebody listens */
 	struct tevent_timer *poll;
 	struct tevent_req *round;
-	/* Set aside by ctdb since they were last part of it. */
-	uint64_t set_aside;
 };
 
 static uint64_t now_ms(void)
@@ -91,10 +89,6 @@ static bool take_answers(struct ctdb_view *view,
 	view->answer = next;
 	view->answered = now_ms();
 	view->decreed = false;
-	view->set_aside |= next.flags.set_aside;
-	if (next.normal) {
-		view->set_aside &= ~(next.members.nodes & next.flags.active);
-	}
 	return true;
 }
 
@@ -206,11 +200,6 @@ bool ctdb_view_connected(const struct ctdb_view *view, uint32_t node)
 {
 	return ctdb_view_known(view) &&
 		(view->answer.flags.connected & node_bit(node)) != 0;
-}
-
-bool ctdb_view_set_aside(const struct ctdb_view *view, uint32_t node)
-{
-	return (view->set_aside & node_bit(node)) != 0;
 }
 
 int ctdb_view_host(const struct ctdb_view *view, const char *address)

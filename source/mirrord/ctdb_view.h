@@ -39,12 +39,6 @@ bool ctdb_view_settled(const struct ctdb_view *view);
 bool ctdb_view_excluded(const struct ctdb_view *view, uint32_t node);
 /* ctdb has a connection to it, whatever else it thinks of it. */
 bool ctdb_view_connected(const struct ctdb_view *view, uint32_t node);
-/*
- * Was it stopped or banned since it was last part of ctdb? Then ctdb knows
- * itself that its databases are out of date.
- */
-bool ctdb_view_set_aside(const struct ctdb_view *view, uint32_t node);
-
 /* The node that hosts an address; -1: none, or not known. */
 int ctdb_view_host(const struct ctdb_view *view, const char *address);
 

@@ -55,8 +55,8 @@ static void usage(FILE *out)
 	"                           give it away: all stable, unmounted\n"
 	"  fenced PNN               that node is off, for certain\n"
 	"  verdict [PNN..]          ask ctdb now who is alive; or decree it\n"
-	"  rejoin                   nodes that are back in ctdb with old "
-	"databases\n"
+	"  rejoin                   was this node left out by ctdb? It begins "
+	"anew\n"
 	"  health                   exit status 1 if a volume's disk failed\n"
 	"  service ADDRESS|NAME     names, addresses and folders of a service\n"
 	"  log [--json]             what mirrord logged last\n"
@@ -105,12 +105,16 @@ static int try_connect(const char *path)
 	return fd;
 }
 
-/* The usual place first: so an event script need not read the registry. */
+/*
+ * The usual place first: so an event script need not read the registry, which
+ * does not answer before ctdb's recovery has ended, which waits for the script.
+ * A socket there that nobody listens at is that of a mirrord that has ended.
+ */
 static int connect_mirrord(struct arguments *arguments)
 {
 	int fd = try_connect(USUAL_SOCKET);
 
-	if (fd == -1) {
+	if (fd == -1 && access(USUAL_SOCKET, F_OK) == -1) {
 		fd = try_connect(talloc_asprintf(
 			ctx, "%s/" CONTROL_SOCKET,
 			config(arguments)->run_directory));
@@ -400,6 +404,10 @@ static int do_fenced(struct arguments *arguments)
 
 static int do_rejoin(struct arguments *arguments)
 {
+	/* The recovery waits for us, and the registry for the recovery. */
+	if (!mirrord_runs()) {
+		return EXIT_DONE;
+	}
 	return finish(arguments, ask(arguments, json_pack("{s:s}", "verb",
 							  "rejoin")));
 }

@@ -325,9 +325,11 @@ int owner_new(TALLOC_CTX *mem_ctx,
 }
 
 void owner_release(struct owner *owner,
+		   bool forget_locks,
 		   owner_released released,
 		   void *private_data)
 {
+	owner->forget_locks = forget_locks;
 	owner->released = released;
 	owner->released_data = private_data;
 	owner_look(owner);

@@ -467,6 +467,9 @@ static void step_label_clean(struct owner *owner)
 		return;
 	}
 	next_label(owner, LABEL_CLEAN);
+	if (owner->forget_locks) {
+		owner->next.lock_space = owner->next.generation;
+	}
 	write_label(owner);
 }
 

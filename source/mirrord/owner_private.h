@@ -81,6 +81,7 @@ struct owner {
 		struct tevent_req *request;
 	} lease;
 
+	bool forget_locks;	/* when it is released */
 	owner_released released;
 	void *released_data;
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "../common/event_log.h"
 #include "child.h"
+#include "ctdb_view.h"
 #include "mount.h"
 #include "nodes.h"
 #include "peer.h"
@@ -37,7 +38,12 @@ void release_start(struct service_volume *volume)
 	volume->timeline = (struct service_timeline){
 		.started = service_now()
 	};
-	owner_release(volume->owner, owner_is_done, volume);
+	/* A node that is not part of ctdb has its databases for itself. */
+	if (!ctdb_view_settled(volume->mirrord->view)) {
+		volume->forget_locks = true;
+	}
+	owner_release(volume->owner, volume->forget_locks, owner_is_done,
+		      volume);
 }
 
 static void addresses_done(struct tevent_req *req)

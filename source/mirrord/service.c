@@ -343,7 +343,40 @@ static void look_elsewhere(struct service_volume *volume)
 		volume->hosted_elsewhere = service_now();
 	} else if (service_now() - volume->hosted_elsewhere > ELSEWHERE_MS) {
 		volume->hosted_elsewhere = service_now();
+		volume->forget_locks = true;
 		service_event(volume, SERVICE_EVENT_RELEASE);
+	}
+}
+
+/* Nobody at ctdb asked for it, or knows of it. */
+static void give_up(struct service_volume *volume)
+{
+	volume->forget_locks = true;
+	release_addresses(volume);
+	service_event(volume, SERVICE_EVENT_RELEASE);
+}
+
+void services_left_out(struct services *services)
+{
+	size_t i, n = talloc_array_length(services->volumes);
+
+	for (i = 0; i < n; i++) {
+		services->volumes[i]->forget_locks = true;
+		if (services->volumes[i]->state == SERVICE_OWNER) {
+			give_up(services->volumes[i]);
+		}
+	}
+}
+
+/* Volumes that the node had, or still has: it may not know it itself. */
+static void left_out(struct services *services)
+{
+	size_t i, n = talloc_array_length(services->volumes);
+
+	for (i = 0; i < n; i++) {
+		if (services->volumes[i]->state != SERVICE_OWNER) {
+			services->volumes[i]->forget_locks = true;
+		}
 	}
 }
 
@@ -358,8 +391,7 @@ static void look_gone(struct service_volume *volume)
 		event_log(EVENT_CTDB_GONE, "volume %s: ctdbd does not run on "
 			  "this node any more; it is given up",
 			  volume->config->name);
-		release_addresses(volume);
-		service_event(volume, SERVICE_EVENT_RELEASE);
+		give_up(volume);
 	}
 }
 
@@ -371,8 +403,7 @@ static void look_disk(struct service_volume *volume)
 		event_log(EVENT_DISK_REFUSES, "volume %s: its disk has "
 			  "refused the label for %u ms; it is given up",
 			  volume->config->name, REFUSED_MS);
-		release_addresses(volume);
-		service_event(volume, SERVICE_EVENT_RELEASE);
+		give_up(volume);
 	}
 }
 
@@ -426,7 +457,15 @@ static void peer_changed(uint32_t node, bool up, void *private_data)
 static void view_changed(void *private_data)
 {
 	struct services *services = private_data;
+	const struct nodes *nodes = services->mirrord->nodes;
+	uint32_t node;
 
+	for (node = 0; node < nodes->count; node++) {
+		if (node != nodes->own &&
+		    ctdb_view_excluded(services->mirrord->view, node)) {
+			left_out(services);
+		}
+	}
 	look_all(services);
 	if (services->changed != NULL) {
 		services->changed(services->private_data);

@@ -78,6 +78,9 @@ struct service_volume {
 	enum service_state state;
 	uint64_t state_since;
 	bool release_wanted;
+	/* ctdb's databases may lack what an owner before the next had there:
+	 * whoever has the volume next gets a new lock space. */
+	bool forget_locks;
 	bool accept_loss;
 	uint64_t released;	/* nodes that said so; a bit per node */
 	uint64_t released_at;	/* ms, the last of them */
@@ -125,6 +128,9 @@ void service_takeover(struct services *services,
 		      bool accept_loss);
 void service_release(struct services *services,
 		     const struct config_service *service);
+
+/* ctdb goes on without what this node has in its databases: give all up. */
+void services_left_out(struct services *services);
 
 /* How far is it? SERVICE_NOT_YET while it is under way; *problem (child of
  * mem_ctx) says why it is not done. */

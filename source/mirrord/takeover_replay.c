@@ -142,6 +142,7 @@ static void complete_labelled(struct tevent_req *req)
 			strerror(ret)));
 		return;
 	}
+	volume->forget_locks = false;
 	/* R11: never replayed again. */
 	partner_info(takeover->mirrord->partner, volume->config->name, &info);
 	if (!mirror_id_is_none(&info.incarnation)) {
@@ -219,7 +220,8 @@ static void label_complete(struct takeover *takeover)
 	takeover->next = label_next(&takeover->next,
 				    takeover->mirrord->nodes->own,
 				    LABEL_DEGRADED);
-	if (takeover->label.protection != LABEL_CLEAN) {
+	if (takeover->label.protection != LABEL_CLEAN ||
+	    takeover->volume->forget_locks) {
 		takeover->next.lock_space = takeover->next.generation;
 	}
 	takeover->request = label_write_send(takeover, takeover->mirrord->ev,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node that hung comes back to ctdb with the databases that it slept with."""
+"""A node that ctdb left out comes back with the databases that it had."""
 
 import os
 
@@ -9,6 +9,39 @@ from test_20_failures import locking_key
 # Cut off its disks only, so that it wakes up.
 CONF = {'fs': 'ext4', 'fence': 'disks',
         'options': 'mirror:partner timeout = 1000'}
+FENCE = '/usr/local/sbin/testbed-fence'
+
+
+def lead(lab, pnn):
+    """This node has ctdb's lock from now on, and both are at home."""
+    if lab.on('n' + pnn, 'ctdb', 'leader').strip() != pnn:
+        lab.pair('stop', 'n1' if pnn == '0' else 'n0')
+        lab.heal()
+
+
+def put_empty(lab, name):
+    path = os.path.join(lab.folder, 'shared/empty')
+    with open(path, 'w'):
+        pass
+    lab.smbclient('put %s %s' % (path, name))
+
+
+def newest_on_n1(lab, name):
+    """The record of a file that is open on n0, as it is now."""
+    key = lab.wait('the handle is known',
+                   lambda: locking_key(lab, '/srv/alpha/share/' + name))
+    lab.on('n1', 'ctdb', 'readkey', 'locking.tdb', key)
+
+
+def wait_both(lab):
+    lab.wait('both take part', lambda: lab.on(
+        'n0', 'ctdb', 'status').count(' OK') == 2)
+
+
+def wait_beta(lab):
+    """Nothing can be asked of a node that hangs."""
+    lab.wait('BETA on n0', lambda: ADDRESS['BETA'] + '/' in
+             lab.on('n0', 'ip', '-br', 'addr'))
 
 
 def is_held(lab, name):
@@ -19,34 +52,58 @@ def is_held(lab, name):
 def test_woken_databases_are_not_used(lab):
     """A handle that was closed while a node hung stays closed when it is back.
 
-    R12. Seen to fail with is_stale() that is never true.
+    R12. Seen to fail with left_us_out() that is never true.
     """
-    # It has ctdb's lock, which would stay with a node that stands still.
-    if lab.on('n0', 'ctdb', 'leader').strip() != '0':
-        lab.pair('stop', 'n1')
-        lab.pair('start', 'n1')
-        lab.pair('home')
-    path = os.path.join(lab.folder, 'shared/empty')
-    with open(path, 'w'):
-        pass
-    lab.smbclient('put %s held' % path)
+    lead(lab, '0')      # the lock would stay with a node that stands still
+    put_empty(lab, 'held')
     session = Session(lab)
     session.send('open held')
-    key = lab.wait('the handle is known',
-                   lambda: locking_key(lab, '/srv/alpha/share/held'))
-    # From now on n1 has the newest state of the record.
-    lab.on('n1', 'ctdb', 'readkey', 'locking.tdb', key)
+    newest_on_n1(lab, 'held')
     lab.tb('hang', 'n1')
-    lab.wait('BETA on n0', lambda: ADDRESS['BETA'] + '/' in
-             lab.on('n0', 'ip', '-br', 'addr'))
+    wait_beta(lab)
     assert is_held(lab, 'held')
     session.send('close 1')
     lab.wait('closed', lambda: not is_held(lab, 'held'))
     lab.tb('thaw', 'n1')
-    lab.wait('n1 takes part again', lambda: lab.on(
-        'n0', 'ctdb', 'status').count(' OK') == 2)
+    wait_both(lab)
     assert not is_held(lab, 'held'), lab.on('n0', 'smbstatus', '-L')
-    assert 'rejoins: node 1' in lab.on('n0', 'mirrorctl', 'log')
-    session.close()
+    assert 'rejoins: node 0' in lab.on('n1', 'mirrorctl', 'log')
+    assert session.close() == 0
     lab.smbclient('rm held')
     lab.tb('crash', 'n1')       # its disks come back with a boot
+    wait_beta(lab)              # and not before n0 has cut it off once more
+
+
+def test_left_out_owner_begins_anew(lab):
+    """An owner that ctdb left out for a moment, and that nobody could fence,
+    gives its volume up, and no old state of its records goes with it.
+
+    Seen to fail with services_left_out() that does nothing, and with a release
+    that keeps the lock space.
+    """
+    lead(lab, '1')
+    put_empty(lab, 'dated')
+    lab.smbclient('utimes dated -1 -1 2001:01:01-10:00:00 -1')
+    session = Session(lab)
+    session.send('open dated')
+    newest_on_n1(lab, 'dated')
+    lab.wait('it was not changed', lambda: is_held(lab, 'dated'))
+    session.send('utimes dated -1 -1 2011:11:11-11:11:11 -1')
+    lab.wait('the time is set', lambda: '2011' in lab.on(
+        'n0', 'stat', '-c', '%y', '/srv/alpha/share/dated'))
+    lab.on('n1', 'mv', FENCE, FENCE + '.works')
+    for cable in ('ic', 'lan'):
+        lab.tb('unplug', 'n0', cable)
+    lab.wait('n1 wants ALPHA', lambda: 'could not be fenced' in
+             lab.on('n1', 'mirrorctl', 'log'))
+    for cable in ('lan', 'ic'):
+        lab.tb('plug', 'n0', cable)
+    wait_both(lab)
+    lab.wait('ALPHA on n1', lambda: lab.owner('ALPHA') == 'n1')
+    assert 'rejoins: node 1' in lab.on('n0', 'mirrorctl', 'log')
+    assert not is_held(lab, 'dated'), lab.on('n0', 'smbstatus', '-L')
+    listing = lab.smbclient('ls dated')
+    assert '2011' in listing, listing
+    session.close()
+    lab.smbclient('rm dated')
+    lab.on('n1', 'mv', FENCE + '.works', FENCE)

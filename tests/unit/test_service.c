@@ -57,6 +57,11 @@ bool ctdb_view_gone(const struct ctdb_view *view)
 	return false;
 }
 
+bool ctdb_view_excluded(const struct ctdb_view *view, uint32_t node)
+{
+	return false;
+}
+
 int ctdb_view_host(const struct ctdb_view *view, const char *address)
 {
 	return host;
