@@ -265,6 +265,17 @@ static void mounted(struct takeover *takeover)
 	service_event(volume, SERVICE_EVENT_OK);
 }
 
+static void cannot_mount(struct takeover *takeover, char *problem)
+{
+	struct service_volume *volume = takeover->volume;
+
+	takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED, problem);
+	/* The first one may have been bad luck. */
+	if (volume->failures > 1) {
+		move_away(volume);
+	}
+}
+
 static void mount_finished(struct tevent_req *req)
 {
 	struct takeover *takeover = tevent_req_callback_data(req,
@@ -276,9 +287,9 @@ static void mount_finished(struct tevent_req *req)
 	ret = mount_recv(req, takeover, &problem);
 	TALLOC_FREE(takeover->request);
 	if (ret != 0) {
-		takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED,
-			     talloc_asprintf(volume, "cannot mount %s: %s",
-					     volume->config->device, problem));
+		cannot_mount(takeover, talloc_asprintf(
+			volume, "cannot mount %s: %s", volume->config->device,
+			problem));
 		return;
 	}
 	mounted(takeover);
@@ -325,5 +336,5 @@ void takeover_mount(struct service_volume *volume)
 		}
 		problem = talloc_strdup(volume, "out of memory");
 	}
-	takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED, problem);
+	cannot_mount(takeover, problem);
 }
