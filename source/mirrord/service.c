@@ -123,6 +123,10 @@ static void tell_state(const struct service_volume *volume,
 	const char *old = service_state_name(volume->state);
 	char key[PAGE_VOLUME_MAX];
 
+	/* Attempts that have to wait for others are many. */
+	if (volume->state + next == SERVICE_ABSENT + SERVICE_CHECKING) {
+		return;
+	}
 	if (volume->failures != 0) {
 		/* Once more the same: not once more in the log. */
 		snprintf(key, sizeof(key), "%u %u %s", volume->state, next,
@@ -130,8 +134,7 @@ static void tell_state(const struct service_volume *volume,
 		event_log_once(EVENT_STATE, key, "volume %s: %s -> %s",
 			       volume->config->name, old,
 			       service_state_name(next));
-	} else if (volume->state + next != SERVICE_ABSENT + SERVICE_CHECKING) {
-		/* Attempts that have to wait for others are many. */
+	} else {
 		event_log(EVENT_STATE, "volume %s: %s -> %s",
 			  volume->config->name, old,
 			  service_state_name(next));
@@ -163,6 +166,7 @@ static void serve(struct service_volume *volume)
 	volume->result = SERVICE_OK;
 	volume->failures = 0;
 	volume->move_pause = 0;
+	volume->last_attempt = 0;
 	TALLOC_FREE(volume->problem);
 	if (volume->release_wanted) {
 		volume->release_wanted = false;
@@ -293,6 +297,7 @@ void service_release(struct services *services,
 
 		/* Who asks after that asks anew. */
 		volume->not_before = 0;
+		volume->last_attempt = 0;
 		service_event(volume, SERVICE_EVENT_RELEASE);
 	}
 }

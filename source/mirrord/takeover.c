@@ -20,6 +20,9 @@
  * excluded it, has so long to answer properly. */
 #define CHECK_PATIENCE_MS 30000
 #define STATE_MS 2000
+/* Attempts with less time between them are one takeover: ctdb asks for some
+ * seconds, and again when releaseip is over, which may hang elsewhere. */
+#define ROW_MS 20000
 /* A node that ctdb does not see will hardly answer. */
 #define STATE_SHORT_MS 300
 
@@ -237,8 +240,8 @@ void takeover_check(struct service_volume *volume)
 	struct tevent_immediate *im;
 	uint64_t now = service_now();
 
-	/* Attempts that follow one another are one takeover. */
-	if (volume->last_attempt == 0 || now - volume->last_attempt > 5000) {
+	if (volume->last_attempt == 0 ||
+	    now - volume->last_attempt > ROW_MS) {
 		volume->first_attempt = now;
 		volume->timeline = (struct service_timeline){ .started = now };
 	}
