@@ -409,6 +409,27 @@ static void test_foreign_in_the_way(void **state)
 	expect_content(f, "a", "");
 }
 
+/* Nor is it moved away. */
+static void test_foreign_to_be_moved(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "a");
+	int a = exists(f, &s);
+
+	assert_int_equal(renameat(f->v.root_fd, "a", f->v.root_fd, "mine"),
+			 0);
+	put_foreign(f, "a", true, "theirs");
+	s = change(RECORD_RENAME, ROOT, "a", a);
+	s.parent2 = ROOT;
+	strcpy(s.name2, "b");
+	logged(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->result.superseded, 1);
+	expect_content(f, "a", "theirs");
+	assert_int_equal(faccessat(f->v.root_fd, "b", F_OK, 0), -1);
+}
+
 /* ---- credentials (R7) -------------------------------------------------- */
 
 static struct step user_step(struct step s, uint32_t user)
@@ -733,6 +754,7 @@ int main(void)
 		TEST(test_forged_id),
 		TEST(test_foreign),
 		TEST(test_foreign_in_the_way),
+		TEST(test_foreign_to_be_moved),
 		TEST(test_user_may_not),
 		TEST(test_identity_restored),
 		TEST(test_nobody_at_all),

@@ -222,6 +222,40 @@ static void test_failure_survives_the_partner(void **state)
 	assert_null(volume->in_flight);
 }
 
+static void note_done(struct mirror_operation *operation, void *private_data)
+{
+	uint32_t *done = private_data;
+
+	(*done)++;
+}
+
+static void test_nothing_between_a_name_and_its_record(void **state)
+{
+	struct mirror_volume *volume = *state;
+	struct mirror_operation *name = attribute(volume);
+	struct mirror_operation *data = attribute(volume);
+	uint32_t done = 0;
+
+	/* What a dead process may have left undone is its last record. */
+	name->alone = true;
+	name->done = data->done = note_done;
+	data->locks[0] = page_lock_name(&data->record.object, "other");
+	name->private_data = data->private_data = &done;
+	assert_int_equal(operation_start(name), 0);
+	assert_int_equal(operation_start(data), 0);
+	assert_int_equal(sent, 1);
+	operation_advance_all(volume);
+	assert_int_equal(sent, 1);
+	name->acknowledged = true;
+	operation_advance_all(volume);
+	operation_advance_all(volume);
+	assert_int_equal(done, 1);
+	assert_int_equal(sent, 2);
+	data->acknowledged = true;
+	operation_advance_all(volume);
+	assert_int_equal(done, 2);
+}
+
 static void test_alone_after_all(void **state)
 {
 	struct mirror_volume *volume = *state;
@@ -248,6 +282,7 @@ int main(void)
 		TEST(test_collected_at_the_end_of_a_create),
 		TEST(test_failure_is_cancelled_and_told),
 		TEST(test_failure_survives_the_partner),
+		TEST(test_nothing_between_a_name_and_its_record),
 		TEST(test_alone_after_all),
 	};
 
