@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A node that is neither dead nor alive: a part of it hangs or fails."""
 
-from lab import ADDRESS, Session
-from test_10_pair import records
-from test_20_failures import mirrord_is_back, restart_mirrord
-from test_40_lease import ADDRESS_N0, CONF as CONF_LEASE, put
+import os
+import time
+
+from lab import ADDRESS, LabError, Load
+from test_20_failures import (finish, go_on, in_flight, restart_mirrord,
+                              session_with_link, stopped_partner, there)
+from test_40_lease import CONF as CONF_LEASE, put
 
 CONF = {'fs': 'ext4'}
 
@@ -56,3 +59,95 @@ def test_disk_refuses_the_label(lab):
 
 # Two nodes that do not know each other's key do not fence each other.
 test_disk_refuses_the_label.conf = CONF_LEASE
+
+
+def test_mirrord_hangs(lab):
+    """A mirrord that hangs: ctdb's monitoring does not hang with it, the node
+    becomes unhealthy, and the other one takes its service over.
+
+    Seen to fail with a mirrorctl that waits for ever, and with a takeover whose
+    patience begins anew when ctdb asks again after six seconds.
+    """
+    put(lab, 'kept', 'what the partner has')
+    lab.on('n0', 'pkill', '-STOP', '-x', 'mirrord')
+    lab.wait('n0 is unhealthy', lambda: 'UNHEALTHY' in flags(lab, 'n1', 0),
+             40)
+    # ctdb still sees the node, so it is asked for 30 s before it is fenced.
+    lab.wait('ALPHA on n1', lambda: hosted_by(lab, 'n1', 'ALPHA'), 90)
+    assert 'kept' in lab.smbclient('ls kept')
+    assert 'node 0 is cut off' in lab.on('n1', 'mirrorctl', 'log')
+
+
+# So short that n1's mirrord does little more than to take what has arrived;
+# longer and longer, as the machine may have other work.
+A_MOMENT = ('p=$(pgrep -x mirrord); kill -CONT $p; '
+            'for ((i = 0; i < %d; i++)); do :; done; kill -STOP $p')
+
+
+def created_but_no_more(lab, session, name):
+    """Make a folder whose creation the partner has acknowledged, and the
+    attributes not. False: both were, or nothing was asked."""
+    stopped_partner(lab, 'STOP')
+    session.send('mkdir %s' % name)
+    lab.wait('the operation is in flight', lambda: in_flight(lab) > 0)
+    # smbclient reads it when that is answered.
+    session.send('!touch %s/answered-%s' % (
+        os.path.join(lab.folder, 'shared'), name))
+    assert not there(lab, name)
+    for turn in range(60):
+        lab.on('n1', 'bash', '-c', A_MOMENT % (100 * turn))
+        time.sleep(0.1)     # that no more happens cannot be awaited
+        if there(lab, name):
+            return in_flight(lab) > 0
+    raise LabError('the partner does not acknowledge in moments')
+
+
+def test_no_answer_before_all_are_acknowledged(lab):
+    """R1, R2: the attributes of what is created are sent without waiting for
+    the partner, but the reply waits for it.
+
+    Seen to fail with mirror_create_file() that does not collect.
+    """
+    session = session_with_link(lab)
+    answered = os.path.join(lab.folder, 'shared/answered-')
+    number = 0
+    try:
+        while not created_but_no_more(lab, session, 'new%d' % number):
+            stopped_partner(lab, 'CONT')
+            lab.wait('answered', lambda: in_flight(lab) == 0)
+            number += 1
+            assert number < 20, 'it was never in between'
+        time.sleep(0.3)
+        assert in_flight(lab) > 0
+        assert not os.path.exists(answered + 'new%d' % number)
+    finally:
+        stopped_partner(lab, 'CONT')
+    lab.wait('answered', lambda: os.path.exists(
+        answered + 'new%d' % number))
+    assert in_flight(lab) == 0
+    session.close()
+
+
+LONG_LEASE = 12
+
+
+def test_lease_of_the_dead(lab):
+    """R12: who takes over waits until the lease that it granted the old owner
+    has lapsed, however soon it knows that it is dead.
+
+    Seen to fail with label_complete() that does not wait.
+    """
+    running = [Load(lab, 'lease', 'ALPHA', clients=1)]
+    go_on(lab, running)
+    died = time.monotonic()
+    lab.tb('crash', 'n0')
+    lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
+    # It was renewed at every quarter of its length.
+    waited = time.monotonic() - died
+    assert waited > LONG_LEASE * 0.7, '%.1f s' % waited
+    go_on(lab, running)
+    finish(running)
+
+
+test_lease_of_the_dead.conf = dict(
+    CONF, options='mirror:lease = %d' % (LONG_LEASE * 1000))
