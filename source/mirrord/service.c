@@ -129,8 +129,8 @@ static void tell_state(const struct service_volume *volume,
 	}
 	if (volume->failures != 0) {
 		/* Once more the same: not once more in the log. */
-		snprintf(key, sizeof(key), "%u %u %s", volume->state, next,
-			 volume->config->name);
+		snprintf(key, sizeof(key), "%s>%s %s", old,
+			 service_state_name(next), volume->config->name);
 		event_log_once(EVENT_STATE, key, "volume %s: %s -> %s",
 			       volume->config->name, old,
 			       service_state_name(next));
