@@ -166,6 +166,7 @@ static void serve(struct service_volume *volume)
 	volume->result = SERVICE_OK;
 	volume->failures = 0;
 	volume->move_pause = 0;
+	volume->next_move = 0;
 	volume->last_attempt = 0;
 	TALLOC_FREE(volume->problem);
 	if (volume->release_wanted) {

@@ -297,11 +297,13 @@ static void test_failures_in_a_row(void **state)
 
 	/* An administrator has decided. */
 	volume->not_before = service_now() + 5000;
+	volume->next_move = UINT64_MAX;
 	attempt(world, true);
 	assert_int_equal(volume->state, SERVICE_REPLAYING);
 	service_event(volume, SERVICE_EVENT_OK);
 	assert_int_equal(volume->state, SERVICE_OWNER);
 	assert_int_equal(volume->failures, 0);
+	assert_int_equal(volume->next_move, 0);
 }
 
 /* Only failures make anybody wait. */
