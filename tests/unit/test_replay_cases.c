@@ -405,6 +405,31 @@ static void test_last_name_replaced(void **state)
 	never_without_a_name(*state, true);
 }
 
+/*
+ * A directory came and went, and something that was made in it has left it:
+ * its name says that all was done, or nothing.
+ */
+static void test_passed_through(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_MKDIR, ROOT, "d");
+	int directory = logged(f, 0, &s);
+	int object;
+
+	s = birth(f, RECORD_CREATE, directory, "x");
+	object = logged(f, 0, &s);
+	s = change(RECORD_RENAME, directory, "x", object);
+	s.parent2 = ROOT;
+	strcpy(s.name2, "y");
+	logged(f, 0, &s);
+	s = change(RECORD_RMDIR, ROOT, "d", directory);
+	logged(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->warnings, 0);
+	expect_model(f);
+}
+
 /* ---- others at the volume ---------------------------------------------- */
 
 /*
@@ -841,6 +866,7 @@ int main(void)
 		TEST(test_lost_object),
 		TEST(test_forged_id),
 		TEST(test_foreign),
+		TEST(test_passed_through),
 		TEST(test_last_name_removed),
 		TEST(test_last_name_replaced),
 		TEST(test_foreign_in_the_way),
