@@ -101,6 +101,14 @@ def build(bld):
                     includes='source/common source/mirrord tests/unit',
                     use='mirrord_parts common CMOCKA ' + libs,
                     install_path=None)
+    if module and bld.env.SAMBA_VERSION.startswith('4.17.'):
+        # Parts of the module, with stubs for what smbd has.
+        bld.program(source=['tests/unit/module/test_operation.c',
+                            'source/vfs_mirror/operation.c'],
+                    target='tests/test_operation', install_path=None,
+                    includes='source/vfs_mirror',
+                    cflags=WARNINGS + bld.env.SAMBA_FLAGS,
+                    use='common CMOCKA ' + libs)
     mains = sources(bld, 'tests/clients/mirror-*.c')
     parts = [n for n in sources(bld, 'tests/clients/*.c') if n not in mains]
     for node in mains:

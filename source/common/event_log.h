@@ -83,6 +83,11 @@
 	      "See ctdb's log. It starts again when no Samba process "	\
 	      "has its databases open: end them all, or restart the "	\
 	      "node")							\
+	EVENT(MOVED_AWAY, "M046", "moved-away", LOG_WARNING,		\
+	      "See the lines before: why it is not served here")	\
+	EVENT(NOT_MOVED, "M047", "not-moved", LOG_ERR,			\
+	      "Move it yourself, if another node can have it: ctdb "	\
+	      "moveip")							\
 	EVENT(REJOINS, "M045", "rejoins", LOG_NOTICE, "")		\
 	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING, "") \
 	EVENT(STATE, "M040", "state", LOG_INFO, "")			\

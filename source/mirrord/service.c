@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 /* A word that nobody repeats is not believed for longer. */
 #define RELEASED_MS 60000
 #define REFUSED_MS 5000
+/* Each failure in a row (and the last one again and again). */
+static const uint32_t pauses_ms[] = { 1000, 2000, 5000 };
 
 struct services {
 	struct mirrord *mirrord;
@@ -69,6 +72,7 @@ static void forget_release(struct service_volume *volume)
 }
 
 static void serve(struct service_volume *volume);
+static void failed(struct service_volume *volume);
 
 struct transition {
 	bool valid;
@@ -92,14 +96,14 @@ table[SERVICE_STATE_END][SERVICE_EVENT_END] = {
 	ON(MOUNTING, TAKEOVER) = TO(MOUNTING, forget_release),
 	ON(MOUNTING, RELEASE) = TO(MOUNTING, want_release),
 	ON(MOUNTING, OK) = TO(REPLAYING, takeover_replay),
-	ON(MOUNTING, FAILED) = TO(ABSENT, takeover_abort),
+	ON(MOUNTING, FAILED) = TO(ABSENT, failed),
 
 	/* A replay is not interrupted: what it does has to be done, here or
 	 * by the next. */
 	ON(REPLAYING, TAKEOVER) = TO(REPLAYING, forget_release),
 	ON(REPLAYING, RELEASE) = TO(REPLAYING, want_release),
 	ON(REPLAYING, OK) = TO(OWNER, serve),
-	ON(REPLAYING, FAILED) = TO(MOUNTED, takeover_abort),
+	ON(REPLAYING, FAILED) = TO(MOUNTED, failed),
 	ON(REPLAYING, REFUSED) = TO(UNMOUNTING, release_unmount),
 
 	ON(MOUNTED, TAKEOVER) = TO(REPLAYING, takeover_replay),
@@ -113,6 +117,30 @@ table[SERVICE_STATE_END][SERVICE_EVENT_END] = {
 	ON(UNMOUNTING, OK) = TO(ABSENT, release_done),
 };
 
+static void tell_state(const struct service_volume *volume,
+		       enum service_state next)
+{
+	const char *old = service_state_name(volume->state);
+	char key[PAGE_VOLUME_MAX];
+
+	/* Attempts that have to wait for others are many. */
+	if (volume->state + next == SERVICE_ABSENT + SERVICE_CHECKING) {
+		return;
+	}
+	if (volume->failures != 0) {
+		/* Once more the same: not once more in the log. */
+		snprintf(key, sizeof(key), "%s>%s %s", old,
+			 service_state_name(next), volume->config->name);
+		event_log_once(EVENT_STATE, key, "volume %s: %s -> %s",
+			       volume->config->name, old,
+			       service_state_name(next));
+	} else {
+		event_log(EVENT_STATE, "volume %s: %s -> %s",
+			  volume->config->name, old,
+			  service_state_name(next));
+	}
+}
+
 void service_event(struct service_volume *volume, enum service_event event)
 {
 	const struct transition *t = &table[volume->state][event];
@@ -122,14 +150,7 @@ void service_event(struct service_volume *volume, enum service_event event)
 		return;
 	}
 	if (t->next != volume->state) {
-		/* Attempts that have to wait for others are many. */
-		if (volume->state + t->next != SERVICE_ABSENT +
-		    SERVICE_CHECKING) {
-			event_log(EVENT_STATE, "volume %s: %s -> %s",
-				  volume->config->name,
-				  service_state_name(volume->state),
-				  service_state_name(t->next));
-		}
+		tell_state(volume, t->next);
 		volume->state = t->next;
 		volume->state_since = service_now();
 	}
@@ -143,11 +164,26 @@ static void serve(struct service_volume *volume)
 {
 	takeover_abort(volume);
 	volume->result = SERVICE_OK;
+	volume->failures = 0;
+	volume->move_pause = 0;
+	volume->next_move = 0;
+	volume->last_attempt = 0;
 	TALLOC_FREE(volume->problem);
 	if (volume->release_wanted) {
 		volume->release_wanted = false;
 		service_event(volume, SERVICE_EVENT_RELEASE);
 	}
+}
+
+/* It costs a mount or a replay: not several times a second. */
+static void failed(struct service_volume *volume)
+{
+	const uint32_t most = sizeof(pauses_ms) / sizeof(pauses_ms[0]);
+	uint32_t i = volume->failures < most ? volume->failures : most - 1;
+
+	takeover_abort(volume);
+	volume->not_before = service_now() + pauses_ms[i];
+	volume->failures++;
 }
 
 void service_problem(struct service_volume *volume,
@@ -241,6 +277,12 @@ void service_takeover(struct services *services,
 			services, (*v)->name);
 
 		volume->accept_loss = accept_loss;
+		if (volume->failures != 0 && !accept_loss &&
+		    (volume->state == SERVICE_ABSENT ||
+		     volume->state == SERVICE_MOUNTED) &&
+		    service_now() < volume->not_before) {
+			continue;
+		}
 		service_event(volume, SERVICE_EVENT_TAKEOVER);
 	}
 }
@@ -251,8 +293,13 @@ void service_release(struct services *services,
 	struct config_volume **v;
 
 	for (v = service->volumes; *v != NULL; v++) {
-		service_event(service_volume_find(services, (*v)->name),
-			      SERVICE_EVENT_RELEASE);
+		struct service_volume *volume = service_volume_find(
+			services, (*v)->name);
+
+		/* Who asks after that asks anew. */
+		volume->not_before = 0;
+		volume->last_attempt = 0;
+		service_event(volume, SERVICE_EVENT_RELEASE);
 	}
 }
 

@@ -88,6 +88,11 @@ struct service_volume {
 	/* of the last attempt that failed */
 	enum service_result result;
 	char *problem;
+	uint32_t failures;		/* of the disk or the replay, in a row;
+					   0: it is served */
+	uint64_t not_before;		/* ms: no attempt before */
+	uint64_t next_move;		/* ms, see move_away() */
+	uint64_t move_pause;
 
 	struct takeover *takeover;	/* while it is under way */
 	uint64_t first_attempt;		/* ms, of those in a row */
@@ -163,6 +168,9 @@ void service_problem(struct service_volume *volume,
 		     enum service_result result,
 		     char *problem);
 uint64_t service_now(void);
+
+/* ctdb wants the service here, and it cannot be served here. */
+void move_away(struct service_volume *volume);
 
 /* The actions of the table. */
 void takeover_check(struct service_volume *volume);

@@ -20,6 +20,9 @@
  * excluded it, has so long to answer properly. */
 #define CHECK_PATIENCE_MS 30000
 #define STATE_MS 2000
+/* Attempts with less time between them are one takeover: ctdb asks for some
+ * seconds, and again when releaseip is over, which may hang elsewhere. */
+#define ROW_MS 20000
 /* A node that ctdb does not see will hardly answer. */
 #define STATE_SHORT_MS 300
 
@@ -237,8 +240,8 @@ void takeover_check(struct service_volume *volume)
 	struct tevent_immediate *im;
 	uint64_t now = service_now();
 
-	/* Attempts that follow one another are one takeover. */
-	if (volume->last_attempt == 0 || now - volume->last_attempt > 5000) {
+	if (volume->last_attempt == 0 ||
+	    now - volume->last_attempt > ROW_MS) {
 		volume->first_attempt = now;
 		volume->timeline = (struct service_timeline){ .started = now };
 	}
@@ -265,6 +268,17 @@ static void mounted(struct takeover *takeover)
 	service_event(volume, SERVICE_EVENT_OK);
 }
 
+static void cannot_mount(struct takeover *takeover, char *problem)
+{
+	struct service_volume *volume = takeover->volume;
+
+	takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED, problem);
+	/* The first one may have been bad luck. */
+	if (volume->failures > 1) {
+		move_away(volume);
+	}
+}
+
 static void mount_finished(struct tevent_req *req)
 {
 	struct takeover *takeover = tevent_req_callback_data(req,
@@ -276,9 +290,9 @@ static void mount_finished(struct tevent_req *req)
 	ret = mount_recv(req, takeover, &problem);
 	TALLOC_FREE(takeover->request);
 	if (ret != 0) {
-		takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED,
-			     talloc_asprintf(volume, "cannot mount %s: %s",
-					     volume->config->device, problem));
+		cannot_mount(takeover, talloc_asprintf(
+			volume, "cannot mount %s: %s", volume->config->device,
+			problem));
 		return;
 	}
 	mounted(takeover);
@@ -325,5 +339,5 @@ void takeover_mount(struct service_volume *volume)
 		}
 		problem = talloc_strdup(volume, "out of memory");
 	}
-	takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED, problem);
+	cannot_mount(takeover, problem);
 }

@@ -343,8 +343,8 @@ static void replay_line(const char *line, void *private_data)
 	}
 	if (strncmp(line, "error ", 6) == 0 ||
 	    strncmp(line, "warning ", 8) == 0) {
-		event_log(EVENT_REPLAY_TROUBLE, "volume %s: %s",
-			  volume->config->name, line);
+		event_log_once(EVENT_REPLAY_TROUBLE, line, "volume %s: %s",
+			       volume->config->name, line);
 	}
 }
 
@@ -370,9 +370,9 @@ static void replay_finished(struct tevent_req *req)
 		records_lost(takeover, "the node that held the last "
 			     "operations has lost them");
 	} else {
-		event_log(EVENT_REPLAY_FAILED, "volume %s: %s: %s",
-			  volume->config->name, strerror(ret),
-			  last != NULL ? last : "");
+		event_log_once(EVENT_REPLAY_FAILED, volume->config->name,
+			       "volume %s: %s: %s", volume->config->name,
+			       strerror(ret), last != NULL ? last : "");
 		fail(takeover, talloc_asprintf(
 			volume, "replay failed: %s", strerror(ret)));
 	}

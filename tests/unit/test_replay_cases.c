@@ -7,6 +7,7 @@
 
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sched.h>
 
 #define TEST_XATTR "trusted.mirror_test"
@@ -347,6 +348,88 @@ static void test_forged_id(void **state)
 	expect_model(f);
 }
 
+/* ---- the plan (R10) ---------------------------------------------------- */
+
+static struct step two_names(enum record_type type, const char *from,
+			     const char *to, int object)
+{
+	struct step s = change(type, ROOT, from, object);
+
+	s.parent2 = ROOT;
+	strcpy(s.name2, to);
+	return s;
+}
+
+/*
+ * Nothing of the log is on the volume, but names look as if its ends were:
+ * two leads to y before the log and after it. Who believes that x's removal
+ * from there was done takes x's last name away before it gets its next.
+ */
+static void never_without_a_name(struct fixture *f, bool by_rename)
+{
+	struct step s = birth(f, RECORD_CREATE, ROOT, "one");
+	int x = exists(f, &s);
+	int y;
+
+	s = birth(f, RECORD_CREATE, ROOT, "two");
+	y = exists(f, &s);
+
+	s = two_names(RECORD_RENAME, "two", "aside", y);
+	logged(f, 0, &s);
+	s = two_names(RECORD_LINK, "one", "two", x);
+	logged(f, 0, &s);
+	s = change(RECORD_UNLINK, ROOT, "one", x);
+	logged(f, 0, &s);
+	s = two_names(RECORD_LINK, "two", "three", x);
+	logged(f, 0, &s);
+	if (!by_rename) {
+		s = change(RECORD_UNLINK, ROOT, "two", x);
+		logged(f, 0, &s);
+	}
+	s = two_names(RECORD_RENAME, "aside", "two", y);
+	s.replaced = by_rename ? x : NONE;
+	logged(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->warnings, 0);
+	expect_model(f);
+}
+
+static void test_last_name_removed(void **state)
+{
+	never_without_a_name(*state, false);
+}
+
+static void test_last_name_replaced(void **state)
+{
+	never_without_a_name(*state, true);
+}
+
+/*
+ * A directory came and went, and something that was made in it has left it:
+ * its name says that all was done, or nothing.
+ */
+static void test_passed_through(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_MKDIR, ROOT, "d");
+	int directory = logged(f, 0, &s);
+	int object;
+
+	s = birth(f, RECORD_CREATE, directory, "x");
+	object = logged(f, 0, &s);
+	s = change(RECORD_RENAME, directory, "x", object);
+	s.parent2 = ROOT;
+	strcpy(s.name2, "y");
+	logged(f, 0, &s);
+	s = change(RECORD_RMDIR, ROOT, "d", directory);
+	logged(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->warnings, 0);
+	expect_model(f);
+}
+
 /* ---- others at the volume ---------------------------------------------- */
 
 /*
@@ -407,6 +490,27 @@ static void test_foreign_in_the_way(void **state)
 	assert_int_equal(f->result.superseded, 1);
 	expect_content(f, "b", "theirs");
 	expect_content(f, "a", "");
+}
+
+/* Nor is it moved away. */
+static void test_foreign_to_be_moved(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "a");
+	int a = exists(f, &s);
+
+	assert_int_equal(renameat(f->v.root_fd, "a", f->v.root_fd, "mine"),
+			 0);
+	put_foreign(f, "a", true, "theirs");
+	s = change(RECORD_RENAME, ROOT, "a", a);
+	s.parent2 = ROOT;
+	strcpy(s.name2, "b");
+	logged(f, 0, &s);
+	confirm(f, 0);
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->result.superseded, 1);
+	expect_content(f, "a", "theirs");
+	assert_int_equal(faccessat(f->v.root_fd, "b", F_OK, 0), -1);
 }
 
 /* ---- credentials (R7) -------------------------------------------------- */
@@ -585,6 +689,36 @@ static void test_full_volume(void **state)
 	expect_model(f);
 }
 
+static void allow_inodes(struct fixture *f, unsigned long more)
+{
+	struct statvfs st;
+	char options[64];
+
+	assert_int_equal(fstatvfs(f->v.root_fd, &st), 0);
+	snprintf(options, sizeof(options), "size=4m,mode=777,nr_inodes=%lu",
+		 st.f_files - st.f_ffree + more);
+	assert_int_equal(mount("none", f->directory, "tmpfs", MS_REMOUNT,
+			       options), 0);
+}
+
+/*
+ * Not even for the last record of a session, which may have failed when it was
+ * first done: it may as well have worked, and have been answered.
+ */
+static void test_full_volume_at_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = birth(f, RECORD_CREATE, ROOT, "x");
+
+	logged(f, 0, &s);
+	allow_inodes(f, 0);
+	assert_int_equal(run(f), ENOSPC);
+	assert_int_equal(f->result.failed, 1);
+	allow_inodes(f, 100);
+	assert_int_equal(run(f), 0);
+	expect_model(f);
+}
+
 /* More objects than may be open. */
 static void test_few_descriptors(void **state)
 {
@@ -732,13 +866,18 @@ int main(void)
 		TEST(test_lost_object),
 		TEST(test_forged_id),
 		TEST(test_foreign),
+		TEST(test_passed_through),
+		TEST(test_last_name_removed),
+		TEST(test_last_name_replaced),
 		TEST(test_foreign_in_the_way),
+		TEST(test_foreign_to_be_moved),
 		TEST(test_user_may_not),
 		TEST(test_identity_restored),
 		TEST(test_nobody_at_all),
 		TEST(test_groups),
 		TEST(test_inherited_acl),
 		TEST(test_full_volume),
+		TEST(test_full_volume_at_the_end),
 		TEST(test_few_descriptors),
 		TEST(test_undone_by_the_next),
 		TEST(test_spill),

@@ -260,6 +260,78 @@ static void test_release_while_taking(void **state)
 	assert_int_equal(volume->state, SERVICE_OWNER);
 }
 
+static void attempt(struct world *world, bool accept_loss)
+{
+	service_takeover(world->mirrord->services, world->service,
+			 accept_loss);
+}
+
+/* What costs a mount or a replay is not repeated several times a second. */
+static void test_failures_in_a_row(void **state)
+{
+	static const uint32_t pauses[] = { 1000, 2000, 5000, 5000, 5000 };
+	struct world *world = *state;
+	struct service_volume *volume = world->volume;
+	bool under_way;
+	char *problem;
+	size_t i;
+
+	for (i = 0; i < sizeof(pauses) / sizeof(pauses[0]); i++) {
+		attempt(world, false);
+		assert_int_equal(volume->state, i == 0 ? SERVICE_CHECKING :
+				 SERVICE_REPLAYING);
+		volume->state = SERVICE_REPLAYING;
+		service_problem(volume, SERVICE_FAILED,
+				talloc_strdup(volume, "no room"));
+		service_event(volume, SERVICE_EVENT_FAILED);
+		assert_int_equal(volume->state, SERVICE_MOUNTED);
+		attempt(world, false);
+		assert_int_equal(volume->state, SERVICE_MOUNTED);
+		assert_in_range(volume->not_before,
+				service_now() + pauses[i] - 500,
+				service_now() + pauses[i]);
+		/* Whoever asks meanwhile is told why. */
+		assert_int_equal(service_taken(world,
+					       world->mirrord->services,
+					       world->service, &under_way,
+					       &problem), SERVICE_FAILED);
+		assert_non_null(strstr(problem, "no room"));
+		assert_false(under_way);
+		volume->not_before -= pauses[i];
+	}
+
+	/* An administrator has decided. */
+	volume->not_before = service_now() + 5000;
+	volume->next_move = UINT64_MAX;
+	attempt(world, true);
+	assert_int_equal(volume->state, SERVICE_REPLAYING);
+	service_event(volume, SERVICE_EVENT_OK);
+	assert_int_equal(volume->state, SERVICE_OWNER);
+	assert_int_equal(volume->failures, 0);
+	assert_int_equal(volume->next_move, 0);
+}
+
+/* Only failures make anybody wait. */
+static void test_normal_takeover_does_not_wait(void **state)
+{
+	struct world *world = *state;
+	struct service_volume *volume = world->volume;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		attempt(world, false);
+		assert_int_equal(volume->state, SERVICE_CHECKING);
+		service_event(volume, SERVICE_EVENT_FAILED);
+		assert_int_equal(volume->state, SERVICE_ABSENT);
+	}
+	/* It was away, and ctdb gives it back. */
+	volume->state = SERVICE_MOUNTING;
+	service_event(volume, SERVICE_EVENT_FAILED);
+	service_release(world->mirrord->services, world->service);
+	attempt(world, false);
+	assert_int_equal(volume->state, SERVICE_CHECKING);
+}
+
 static void test_results(void **state)
 {
 	struct world *world = *state;
@@ -304,6 +376,11 @@ int main(void)
 						free_world),
 		cmocka_unit_test_setup_teardown(test_release_while_taking,
 						make_world, free_world),
+		cmocka_unit_test_setup_teardown(test_failures_in_a_row,
+						make_world, free_world),
+		cmocka_unit_test_setup_teardown(
+			test_normal_takeover_does_not_wait, make_world,
+			free_world),
 		cmocka_unit_test_setup_teardown(test_results, make_world,
 						free_world),
 	};

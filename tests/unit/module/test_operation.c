@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * R1, R2: what an operation waits for before its reply may leave, and what
+ * error it tells. operation.c and the state page are real; the sender
+ * acknowledges when a test wants it.
+ */
+
+#include "includes.h"
+#include "smbd/smbd.h"
+#include "smbd/globals.h"
+#include "operation.h"
+#include "sender.h"
+#include <setjmp.h>
+#include <cmocka.h>
+
+/* -------------------------------------------------------------------- stubs */
+
+/* What smbd would have. */
+int debuglevel_get_class(size_t idx)
+{
+	return -1;
+}
+
+bool dbghdrclass(int level, int cls, const char *location, const char *func)
+{
+	return false;
+}
+
+bool dbgtext(const char *format, ...)
+{
+	return true;
+}
+
+void smb_panic(const char *why)
+{
+	abort();
+}
+
+void exit_server_cleanly(const char *const reason)
+{
+	abort();
+}
+
+/* What happens while the operation waits. */
+static void (*meanwhile)(struct mirror_volume *volume);
+static uint32_t sent;
+static uint32_t cancels;
+static uint32_t waits;
+
+int sender_send(struct mirror_volume *volume,
+		struct mirror_operation *operation)
+{
+	operation->record.sequence = ++volume->last_sequence;
+	sent++;
+	cancels += operation->record.type == RECORD_CANCEL;
+	return 0;
+}
+
+void sender_service(struct mirror_volume *volume)
+{
+}
+
+void sender_wait(struct mirror_volume *volume, uint32_t microseconds)
+{
+	/* A test that waits for ever has failed. */
+	assert_true(++waits < 100);
+	if (meanwhile != NULL) {
+		meanwhile(volume);
+	}
+}
+
+static void acknowledge(struct mirror_volume *volume)
+{
+	struct mirror_operation *operation;
+
+	for (operation = volume->in_flight; operation != NULL;
+	     operation = operation->next) {
+		operation->acknowledged = true;
+	}
+}
+
+static void lose_partner(struct mirror_volume *volume)
+{
+	state_page_set_mode(volume->page, PAGE_DEGRADED, 2, NULL);
+	volume->state = SENDER_NONE;
+}
+
+/* -------------------------------------------------------------------- world */
+
+static const char template[] = "/tmp/test_operation.XXXXXX";
+static char directory[sizeof(template)];
+static uint32_t applied, hardened;
+static int apply_error;
+
+static int make_world(void **state)
+{
+	struct mirror_volume *volume = talloc_zero(NULL, struct mirror_volume);
+	const struct mirror_id session = { .bytes = { 1 } };
+	struct page_partner partner = { .node = 1 };
+	uint64_t closed;
+
+	memcpy(directory, template, sizeof(directory));
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(state_page_create(volume, directory, "data",
+					   &volume->page), 0);
+	state_page_set_capacity(volume->page, 1 << 20);
+	state_page_set_wiped(volume->page, state_page_epoch(volume->page));
+	state_page_advance(volume->page, &closed);
+	state_page_set_lease(volume->page, UINT64_MAX);
+	state_page_set_mode(volume->page, PAGE_MIRRORED, 1, &partner);
+	assert_int_equal(state_page_attach(volume->page, &session,
+					   &volume->slot), 0);
+	volume->name = talloc_strdup(volume, "data");
+	volume->root_fd = open(directory, O_RDONLY | O_DIRECTORY);
+	volume->state = SENDER_READY;
+	volume->regime = state_page_regime(volume->page);
+	meanwhile = NULL;
+	sent = cancels = waits = applied = hardened = 0;
+	apply_error = 0;
+	*state = volume;
+	return 0;
+}
+
+static int free_world(void **state)
+{
+	struct mirror_volume *volume = *state;
+	char *command = talloc_asprintf(volume, "rm -rf %s", directory);
+
+	close(volume->root_fd);
+	assert_int_equal(system(command), 0);
+	return talloc_free(volume);
+}
+
+static int apply(struct mirror_operation *operation, void *private_data)
+{
+	applied++;
+	errno = apply_error;
+	return apply_error != 0 ? -1 : 0;
+}
+
+static int harden(struct mirror_operation *operation, void *private_data)
+{
+	hardened++;
+	return 0;
+}
+
+static struct mirror_operation *attribute(struct mirror_volume *volume)
+{
+	const struct mirror_id file = { .bytes = { 2 } };
+	struct mirror_operation *operation = operation_new(
+		volume, volume, RECORD_SETXATTR);
+
+	assert_non_null(operation);
+	operation->record.object = file;
+	operation->record.name = "user.DOSATTRIB";
+	operation_lock(operation, page_lock_attribute(
+		&file, operation->record.name));
+	operation->apply = apply;
+	operation->harden = harden;
+	return operation;
+}
+
+/* -------------------------------------------------------------------- tests */
+
+static void test_waits_for_the_partner(void **state)
+{
+	struct mirror_volume *volume = *state;
+
+	meanwhile = acknowledge;
+	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
+	assert_int_equal(waits, 1);
+	assert_int_equal(applied, 1);
+	assert_null(volume->in_flight);
+}
+
+static void test_collected_at_the_end_of_a_create(void **state)
+{
+	struct mirror_volume *volume = *state;
+
+	volume->num_collect = 1;
+	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
+	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
+	assert_int_equal(waits, 0);
+	assert_int_equal(applied, 2);
+	assert_int_equal(sent, 2);
+	volume->num_collect = 0;
+	meanwhile = acknowledge;
+	operation_collect(volume);
+	assert_true(waits > 0);
+	assert_null(volume->in_flight);
+	assert_int_equal(state_page_in_flight(volume->page), 0);
+}
+
+static void test_failure_is_cancelled_and_told(void **state)
+{
+	struct mirror_volume *volume = *state;
+
+	apply_error = ENOSPC;
+	meanwhile = acknowledge;
+	assert_int_equal(operation_run_attribute(attribute(volume)), -1);
+	assert_int_equal(errno, ENOSPC);
+	assert_int_equal(cancels, 1);
+	/* Inside a create, too: an error is told at once. */
+	volume->num_collect = 1;
+	assert_int_equal(operation_run_attribute(attribute(volume)), -1);
+	assert_int_equal(errno, ENOSPC);
+	assert_int_equal(cancels, 2);
+}
+
+static void test_failure_survives_the_partner(void **state)
+{
+	struct mirror_volume *volume = *state;
+
+	/* It failed here, and the partner dies before it acknowledges. */
+	apply_error = ENOSPC;
+	volume->num_collect = 1;
+	meanwhile = lose_partner;
+	assert_int_equal(operation_run_attribute(attribute(volume)), -1);
+	assert_int_equal(errno, ENOSPC);
+	assert_int_equal(applied, 1);
+	assert_int_equal(hardened, 0);
+	assert_null(volume->in_flight);
+}
+
+static void note_done(struct mirror_operation *operation, void *private_data)
+{
+	uint32_t *done = private_data;
+
+	(*done)++;
+}
+
+static void test_nothing_between_a_name_and_its_record(void **state)
+{
+	struct mirror_volume *volume = *state;
+	struct mirror_operation *name = attribute(volume);
+	struct mirror_operation *data = attribute(volume);
+	uint32_t done = 0;
+
+	/* What a dead process may have left undone is its last record. */
+	name->alone = true;
+	name->done = data->done = note_done;
+	data->locks[0] = page_lock_name(&data->record.object, "other");
+	name->private_data = data->private_data = &done;
+	assert_int_equal(operation_start(name), 0);
+	assert_int_equal(operation_start(data), 0);
+	assert_int_equal(sent, 1);
+	operation_advance_all(volume);
+	assert_int_equal(sent, 1);
+	name->acknowledged = true;
+	operation_advance_all(volume);
+	operation_advance_all(volume);
+	assert_int_equal(done, 1);
+	assert_int_equal(sent, 2);
+	data->acknowledged = true;
+	operation_advance_all(volume);
+	assert_int_equal(done, 2);
+}
+
+static void test_alone_after_all(void **state)
+{
+	struct mirror_volume *volume = *state;
+
+	/* Sent, not applied: done once, and on the disk. */
+	meanwhile = lose_partner;
+	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
+	assert_int_equal(applied, 1);
+	assert_int_equal(hardened, 1);
+
+	meanwhile = NULL;
+	apply_error = ENOSPC;
+	assert_int_equal(operation_run_attribute(attribute(volume)), -1);
+	assert_int_equal(errno, ENOSPC);
+	assert_int_equal(hardened, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_world, free_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_waits_for_the_partner),
+		TEST(test_collected_at_the_end_of_a_create),
+		TEST(test_failure_is_cancelled_and_told),
+		TEST(test_failure_survives_the_partner),
+		TEST(test_nothing_between_a_name_and_its_record),
+		TEST(test_alone_after_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
