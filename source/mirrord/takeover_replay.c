@@ -204,9 +204,10 @@ static void label_complete(struct takeover *takeover)
 	uint64_t ends = old_lease_ends(takeover);
 
 	if (now < ends) {
-		if (timer_start(takeover, takeover->mirrord->ev,
-				(ends - now) / 1000000 + 1, label_complete_later,
-				takeover) == NULL) {
+		uint64_t ms = (ends - now) / 1000000 + 1;
+
+		if (timer_start(takeover, takeover->mirrord->ev, ms,
+				label_complete_later, takeover) == NULL) {
 			fail(takeover, NULL);
 		}
 		return;
