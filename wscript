@@ -122,6 +122,12 @@ def build(bld):
                     cflags=WARNINGS, use='SMBCLIENT TALLOC Z',
                     install_path=None)
 
+    quota = bld.path.find_node('tests/testbed/quota.c')
+    if quota:
+        bld.shlib(source=[quota], target='tests/quota', use='DL',
+                  cflags=WARNINGS,
+                  install_path=None).env.cshlib_PATTERN = '%s.so'
+
     build_crash(bld, libs)
 
     bld.install_files('/usr/share/ctdb/events/legacy',

@@ -26,7 +26,7 @@ packages=(
 	# to run and to test
 	samba samba-vfs-modules smbclient samba-testsuite ctdb tdb-tools
 	libsmbclient-dev iproute2 iptables ethtool xfsprogs e2fsprogs attr acl
-	procps psmisc util-linux iputils-arping gnutls-bin
+	procps psmisc util-linux iputils-arping gnutls-bin faketime
 	# make check-style
 	clang libclang-rt-dev clang-tidy cppcheck shellcheck
 )

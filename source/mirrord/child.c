@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "../common/timer.h"
 #include "child.h"
 
 #define LINE_SIZE 1024
@@ -161,10 +162,7 @@ static void child_exited(struct tevent_context *ev,
 	}
 }
 
-static void child_overdue(struct tevent_context *ev,
-			  struct tevent_timer *te,
-			  struct timeval now,
-			  void *private_data)
+static void child_overdue(void *private_data)
 {
 	struct tevent_req *req = private_data;
 	struct child_state *state = tevent_req_data(req, struct child_state);
@@ -297,10 +295,7 @@ static struct tevent_req *child_send(TALLOC_CTX *mem_ctx,
 		return tevent_req_post(req, ev);
 	}
 	if (timeout_ms != 0 &&
-	    tevent_add_timer(ev, state, tevent_timeval_current_ofs(
-				     timeout_ms / 1000,
-				     timeout_ms % 1000 * 1000),
-			     child_overdue, req) == NULL) {
+	    timer_start(state, ev, timeout_ms, child_overdue, req) == NULL) {
 		tevent_req_oom(req);
 		return tevent_req_post(req, ev);
 	}

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "../common/event_log.h"
+#include "../common/timer.h"
 #include "control.h"
 #include "ctdb_view.h"
 #include "dlinklist.h"
@@ -39,7 +40,7 @@ struct control_client {
 	bool accept_loss;
 	uint64_t deadline;
 	uint64_t next_try;	/* ms */
-	struct tevent_timer *timer;
+	struct timer *timer;
 };
 
 struct control {
@@ -171,10 +172,7 @@ static void reply_done(struct control_client *client)
 
 static void look_at(struct control_client *client);
 
-static void look_again(struct tevent_context *ev,
-		       struct tevent_timer *te,
-		       struct timeval now,
-		       void *private_data)
+static void look_again(void *private_data)
 {
 	struct control_client *client = private_data;
 
@@ -220,10 +218,9 @@ static void look_at(struct control_client *client)
 	} else if (late || result == SERVICE_FAILED) {
 		reply(client, result, text);
 	} else if (client->timer == NULL) {
-		client->timer = tevent_add_timer(
-			client->control->mirrord->ev, client,
-			tevent_timeval_current_ofs(0, RETRY_MS * 1000),
-			look_again, client);
+		client->timer = timer_start(client,
+					    client->control->mirrord->ev,
+					    RETRY_MS, look_again, client);
 	}
 	talloc_free(frame);
 }
@@ -238,9 +235,9 @@ static void look_at_all(void *private_data)
 	     client = client->next) {
 		if (client->services != NULL) {
 			TALLOC_FREE(client->timer);
-			client->timer = tevent_add_timer(
-				control->mirrord->ev, client,
-				tevent_timeval_zero(), look_again, client);
+			client->timer = timer_start(client,
+						    control->mirrord->ev, 0,
+						    look_again, client);
 		}
 	}
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include "../common/timer.h"
 #include "ctdb_query.h"
 #include "nodes.h"
 
@@ -173,10 +174,7 @@ static void query_read(struct tevent_context *ev,
 	}
 }
 
-static void query_overdue(struct tevent_context *ev,
-			  struct tevent_timer *te,
-			  struct timeval now,
-			  void *private_data)
+static void query_overdue(void *private_data)
 {
 	tevent_req_error(private_data, ETIMEDOUT);
 }
@@ -245,9 +243,8 @@ static int query_start(struct tevent_req *req, struct tevent_context *ev,
 	if (ret == 0 &&
 	    (tevent_add_fd(ev, query->buf, query->fd, TEVENT_FD_READ,
 			   query_read, req) == NULL ||
-	     tevent_add_timer(ev, query->buf, tevent_timeval_current_ofs(
-			      timeout_ms / 1000, timeout_ms % 1000 * 1000),
-			      query_overdue, req) == NULL)) {
+	     timer_start(query->buf, ev, timeout_ms, query_overdue,
+			 req) == NULL)) {
 		ret = ENOMEM;
 	}
 	return ret;

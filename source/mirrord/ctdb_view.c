@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include "../common/timer.h"
 #include "ctdb_query.h"
 #include "ctdb_view.h"
 #include "nodes.h"
@@ -48,7 +49,7 @@ struct ctdb_view {
 	bool decreed;
 	uint64_t hurry_until;
 	uint64_t refused_since;	/* ms; 0: somebody listens */
-	struct tevent_timer *poll;
+	struct timer *poll;
 	struct tevent_req *round;
 };
 
@@ -58,11 +59,6 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-static struct timeval in_ms(uint32_t ms)
-{
-	return tevent_timeval_current_ofs(ms / 1000, ms % 1000 * 1000);
 }
 
 static uint64_t node_bit(uint32_t node)
@@ -128,25 +124,19 @@ void ctdb_view_ask(struct ctdb_view *view)
 	}
 }
 
-static void poll_now(struct tevent_context *ev,
-		     struct tevent_timer *te,
-		     struct timeval now,
-		     void *private_data);
+static void poll_now(void *private_data);
 
 static void poll_later(struct ctdb_view *view)
 {
 	bool hurry = now_ms() < view->hurry_until;
 
 	TALLOC_FREE(view->poll);
-	view->poll = tevent_add_timer(view->mirrord->ev, view,
-				      in_ms(hurry ? POLL_HURRY_MS : POLL_MS),
-				      poll_now, view);
+	view->poll = timer_start(view, view->mirrord->ev,
+				 hurry ? POLL_HURRY_MS : POLL_MS, poll_now,
+				 view);
 }
 
-static void poll_now(struct tevent_context *ev,
-		     struct tevent_timer *te,
-		     struct timeval now,
-		     void *private_data)
+static void poll_now(void *private_data)
 {
 	struct ctdb_view *view = private_data;
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include "../common/timer.h"
 #include "link_io.h"
 
 /* After so much from one link the others get their turn. */
@@ -18,7 +19,7 @@ struct link_io {
 	const struct link_io_ops *ops;
 	void *private_data;
 	struct tevent_fd *fde;
-	struct tevent_timer *deadline;
+	struct timer *deadline;
 	struct tevent_immediate *again;
 	bool ready;
 	bool closing;
@@ -64,10 +65,7 @@ static void closed_later(struct tevent_context *ev,
 	closed_now(private_data);
 }
 
-static void linger_over(struct tevent_context *ev,
-			struct tevent_timer *te,
-			struct timeval now,
-			void *private_data)
+static void linger_over(void *private_data)
 {
 	struct link_io *io = private_data;
 
@@ -84,9 +82,8 @@ void link_io_close(struct link_io *io, int error)
 	io->error = error;
 	TALLOC_FREE(io->deadline);
 	if (io->ready && error == 0 && link_pending(io->link) > 0) {
-		io->deadline = tevent_add_timer(
-			io->ev, io, tevent_timeval_current_ofs(
-				0, LINGER_MS * 1000), linger_over, io);
+		io->deadline = timer_start(io, io->ev, LINGER_MS, linger_over,
+					   io);
 		if (io->deadline != NULL) {
 			update_events(io);
 			return;
@@ -193,10 +190,7 @@ static void on_event(struct tevent_context *ev,
 	}
 }
 
-static void deadline_over(struct tevent_context *ev,
-			  struct tevent_timer *te,
-			  struct timeval now,
-			  void *private_data)
+static void deadline_over(void *private_data)
 {
 	struct link_io *io = private_data;
 
@@ -221,10 +215,7 @@ int link_io_new(TALLOC_CTX *mem_ctx,
 	io->ops = ops;
 	io->private_data = private_data;
 	io->again = tevent_create_immediate(io);
-	io->deadline = tevent_add_timer(
-		ev, io, tevent_timeval_current_ofs(
-			handshake_ms / 1000, handshake_ms % 1000 * 1000),
-		deadline_over, io);
+	io->deadline = timer_start(io, ev, handshake_ms, deadline_over, io);
 	io->fde = tevent_add_fd(ev, io, link_fd(link),
 				TEVENT_FD_READ | TEVENT_FD_WRITE, on_event,
 				io);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "../common/event_log.h"
+#include "../common/timer.h"
 #include "ctdb_view.h"
 #include "nodes.h"
 #include "owner_private.h"
@@ -254,17 +255,13 @@ void owner_look(struct owner *owner)
 	}
 }
 
-static void tick(struct tevent_context *ev,
-		 struct tevent_timer *te,
-		 struct timeval now,
-		 void *private_data)
+static void tick(void *private_data)
 {
 	struct owner *owner = private_data;
 
 	/* First, as owner_look() may be the end of the owner. */
-	owner->tick = tevent_add_timer(
-		ev, owner, tevent_timeval_current_ofs(0, TICK_MS * 1000),
-		tick, owner);
+	owner->tick = timer_start(owner, owner->mirrord->ev, TICK_MS, tick,
+				  owner);
 	owner_look(owner);
 }
 
@@ -309,8 +306,7 @@ int owner_new(TALLOC_CTX *mem_ctx,
 		.closed = state_page_epoch(page) - 1,
 		.closed_at = owner_now(),
 	};
-	owner->tick = tevent_add_timer(mirrord->ev, owner,
-				       tevent_timeval_current(), tick, owner);
+	owner->tick = timer_start(owner, mirrord->ev, 0, tick, owner);
 	ret = owner->tick != NULL ? kick_start(owner) : ENOMEM;
 	if (ret != 0) {
 		owner->root_fd = -1;

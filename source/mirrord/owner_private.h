@@ -30,7 +30,7 @@ struct owner {
 	int root_fd;
 	struct label label;
 
-	struct tevent_timer *tick;
+	struct timer *tick;
 	struct owner_kick *kick;
 
 	/* the plan that is being carried out */

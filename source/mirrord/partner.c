@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "../common/event_log.h"
+#include "../common/timer.h"
 #include "dlinklist.h"
 #include "fence.h"
 #include "nodes.h"
@@ -332,10 +333,7 @@ static void on_drained(struct link_io *io, void *private_data)
 	}
 }
 
-static void hello_overdue(struct tevent_context *ev,
-			  struct tevent_timer *te,
-			  struct timeval now,
-			  void *private_data)
+static void hello_overdue(void *private_data)
 {
 	struct partner_link *link = private_data;
 
@@ -347,10 +345,8 @@ static void on_ready(struct link_io *io, void *private_data)
 {
 	struct partner_link *link = private_data;
 
-	link->hello_deadline = tevent_add_timer(
-		link->partner->mirrord->ev, link,
-		tevent_timeval_current_ofs(HELLO_MS / 1000, 0),
-		hello_overdue, link);
+	link->hello_deadline = timer_start(link, link->partner->mirrord->ev,
+					   HELLO_MS, hello_overdue, link);
 }
 
 static void on_closed(struct link_io *io, int error, void *private_data)

@@ -38,7 +38,7 @@ struct partner_link {
 	uint64_t number;	/* grows with every link */
 	uint32_t role;		/* 0: no HELLO yet */
 	uint32_t node;
-	struct tevent_timer *hello_deadline;
+	struct timer *hello_deadline;
 
 	/* role record */
 	struct partner_volume *volume;

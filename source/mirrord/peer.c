@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include "../common/event_log.h"
+#include "../common/timer.h"
 #include "dlinklist.h"
 #include "link_io.h"
 #include "nodes.h"
@@ -28,7 +29,7 @@ struct peer {
 	uint64_t down_since;	/* ms */
 	uint64_t times_up;
 	uint64_t pings;
-	struct tevent_timer *timer;	/* to connect again, or to ping */
+	struct timer *timer;	/* to connect again, or to ping */
 	struct peer_request *requests;	/* in the order of sending */
 };
 
@@ -47,6 +48,7 @@ struct peer_request {
 	enum frame_type expected;
 	char *volume;
 	struct message *reply;
+	struct timer *deadline;
 };
 
 static uint64_t now_ms(void)
@@ -57,17 +59,9 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static struct timeval in_ms(uint32_t ms)
-{
-	return tevent_timeval_current_ofs(ms / 1000, ms % 1000 * 1000);
-}
-
 static void peer_connect(struct peer *peer);
 
-static void connect_again(struct tevent_context *ev,
-			  struct tevent_timer *te,
-			  struct timeval now,
-			  void *private_data)
+static void connect_again(void *private_data)
 {
 	struct peer *peer = private_data;
 
@@ -78,8 +72,8 @@ static void connect_again(struct tevent_context *ev,
 static void connect_later(struct peer *peer)
 {
 	TALLOC_FREE(peer->timer);
-	peer->timer = tevent_add_timer(peer->peers->mirrord->ev, peer,
-				       in_ms(AGAIN_MS), connect_again, peer);
+	peer->timer = timer_start(peer, peer->peers->mirrord->ev, AGAIN_MS,
+				  connect_again, peer);
 }
 
 static void peer_lost(struct peer *peer)
@@ -126,10 +120,7 @@ static void ping_done(struct tevent_req *req)
 	talloc_free(req);
 }
 
-static void ping_now(struct tevent_context *ev,
-		     struct tevent_timer *te,
-		     struct timeval now,
-		     void *private_data)
+static void ping_now(void *private_data)
 {
 	struct peer *peer = private_data;
 	const struct message ping = {
@@ -148,8 +139,8 @@ static void ping_now(struct tevent_context *ev,
 static void ping_later(struct peer *peer)
 {
 	TALLOC_FREE(peer->timer);
-	peer->timer = tevent_add_timer(peer->peers->mirrord->ev, peer,
-				       in_ms(PING_MS), ping_now, peer);
+	peer->timer = timer_start(peer, peer->peers->mirrord->ev, PING_MS,
+				  ping_now, peer);
 }
 
 /* -------------------------------------------------------------------- link */
@@ -335,14 +326,24 @@ static void request_cleanup(struct tevent_req *req,
 	struct peer_request *request = tevent_req_data(req,
 						       struct peer_request);
 
-	if (request->peer == NULL) {
-		return;
+	TALLOC_FREE(request->deadline);
+	if (request->peer != NULL) {
+		DLIST_REMOVE(request->peer->requests, request);
+		request->peer = NULL;
 	}
-	DLIST_REMOVE(request->peer->requests, request);
-	if (req_state == TEVENT_REQ_TIMED_OUT && request->peer->io != NULL) {
+}
+
+static void request_overdue(void *private_data)
+{
+	struct tevent_req *req = private_data;
+	struct peer_request *request = tevent_req_data(req,
+						       struct peer_request);
+
+	request->deadline = NULL;
+	if (request->peer->io != NULL) {
 		link_io_close(request->peer->io, ETIMEDOUT);
 	}
-	request->peer = NULL;
+	tevent_req_error(req, ETIMEDOUT);
 }
 
 struct tevent_req *peer_request_send(TALLOC_CTX *mem_ctx,
@@ -378,8 +379,9 @@ struct tevent_req *peer_request_send(TALLOC_CTX *mem_ctx,
 		tevent_req_error(req, ENOTCONN);
 		return tevent_req_post(req, ev);
 	}
-	if (!tevent_req_set_endtime(req, ev, in_ms(timeout_ms))) {
-		tevent_req_oom(req);
+	request->deadline = timer_start(request, ev, timeout_ms,
+					request_overdue, req);
+	if (tevent_req_nomem(request->deadline, req)) {
 		return tevent_req_post(req, ev);
 	}
 	request->peer = peer;
@@ -400,9 +402,7 @@ int peer_request_recv(struct tevent_req *req,
 
 	*reply = NULL;
 	if (tevent_req_is_error(req, &state, &error)) {
-		if (state == TEVENT_REQ_TIMED_OUT) {
-			error = ETIMEDOUT;
-		} else if (state == TEVENT_REQ_NO_MEMORY) {
+		if (state == TEVENT_REQ_NO_MEMORY) {
 			error = ENOMEM;
 		}
 	}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "../common/event_log.h"
+#include "../common/timer.h"
 #include "child.h"
 #include "ctdb_view.h"
 #include "mount.h"
@@ -94,16 +95,13 @@ void release_addresses(struct service_volume *volume)
 struct unmount {
 	struct service_volume *volume;
 	struct tevent_req *request;
-	struct tevent_timer *timer;
+	struct timer *timer;
 	uint64_t ended_holders;		/* ms */
 };
 
 static void unmount_try(struct unmount *unmount);
 
-static void unmount_again(struct tevent_context *ev,
-			  struct tevent_timer *te,
-			  struct timeval now,
-			  void *private_data)
+static void unmount_again(void *private_data)
 {
 	struct unmount *unmount = private_data;
 
@@ -115,10 +113,8 @@ static void unmount_later(struct unmount *unmount, uint32_t ms)
 {
 	struct service_volume *volume = unmount->volume;
 
-	unmount->timer = tevent_add_timer(
-		volume->mirrord->ev, unmount,
-		tevent_timeval_current_ofs(0, ms * 1000), unmount_again,
-		unmount);
+	unmount->timer = timer_start(unmount, volume->mirrord->ev, ms,
+				     unmount_again, unmount);
 }
 
 static void unmount_done(struct tevent_req *req)

@@ -145,9 +145,13 @@ static int become_groups(struct credentials *credentials,
 	return 0;
 }
 
-/* What root may do to any file, without being root. */
-static int raise_file_capabilities(void)
+/* What root may do to any file, or have of any volume, without being root. */
+static int raise_capabilities(unsigned int beyond)
 {
+	const uint32_t permissions = CAP_TO_MASK(CAP_CHOWN) |
+				     CAP_TO_MASK(CAP_DAC_OVERRIDE) |
+				     CAP_TO_MASK(CAP_DAC_READ_SEARCH) |
+				     CAP_TO_MASK(CAP_FOWNER);
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
@@ -157,16 +161,19 @@ static int raise_file_capabilities(void)
 		return errno;
 	}
 	/* All of these have small numbers: they are in the first word. */
-	data[0].effective |= CAP_TO_MASK(CAP_CHOWN) |
-			     CAP_TO_MASK(CAP_DAC_OVERRIDE) |
-			     CAP_TO_MASK(CAP_DAC_READ_SEARCH) |
-			     CAP_TO_MASK(CAP_FOWNER);
+	if ((beyond & BEYOND_PERMISSIONS) != 0) {
+		data[0].effective |= permissions & data[0].permitted;
+	}
+	if ((beyond & BEYOND_LIMITS) != 0) {
+		data[0].effective |= CAP_TO_MASK(CAP_SYS_RESOURCE) &
+				     data[0].permitted;
+	}
 	return syscall(SYS_capset, &header, data) == 0 ? 0 : errno;
 }
 
 int credentials_become(struct credentials *credentials,
 		       const struct record_credentials *who,
-		       bool override)
+		       unsigned int beyond)
 {
 	struct identity *now = &credentials->now;
 	int ret;
@@ -179,7 +186,7 @@ int credentials_become(struct credentials *credentials,
 		umask((mode_t)who->umask);
 		credentials->umask = who->umask;
 	}
-	if (now->uid == who->uid && now->gid == who->gid && !override &&
+	if (now->uid == who->uid && now->gid == who->gid && beyond == 0 &&
 	    now->num_groups == who->num_groups &&
 	    (who->num_groups == 0 ||
 	     memcmp(now->groups, who->groups,
@@ -197,8 +204,8 @@ int credentials_become(struct credentials *credentials,
 		return ret;
 	}
 	now->uid = who->uid;
-	if (override) {
-		ret = raise_file_capabilities();
+	if (beyond != 0) {
+		ret = raise_capabilities(beyond);
 	}
 	return ret;
 }

@@ -238,12 +238,15 @@ struct credentials;
 
 int credentials_init(TALLOC_CTX *mem_ctx, struct credentials **credentials);
 /*
- * Be who sent the record, in this thread only (R7). With override, the
- * permissions of files do not stop him. 0 or errno.
+ * Be who sent the record, in this thread only (R7), but not stopped by what is
+ * in beyond: PERMISSIONS of files, LIMITS (quotas, blocks that are kept for
+ * root). 0 or errno.
  */
+#define BEYOND_PERMISSIONS 1
+#define BEYOND_LIMITS 2
 int credentials_become(struct credentials *credentials,
 		       const struct record_credentials *who,
-		       bool override);
+		       unsigned int beyond);
 /* Be root. Ends the process if that fails: nothing could be trusted. */
 void credentials_root(struct credentials *credentials);
 /* As before credentials_init(), groups and umask included. */

@@ -295,28 +295,40 @@ static bool is_explained(const struct act *act, int error)
 		type == RECORD_RENAME);
 }
 
+/* Which of what stopped him must not. */
+static unsigned int what_to_ignore(const struct act *act, int error)
+{
+	if (is_denial(error) && is_explained(act, error)) {
+		return BEYOND_PERMISSIONS;
+	}
+	return error == EDQUOT || error == ENOSPC ? BEYOND_LIMITS : 0;
+}
+
 /*
  * Do it as the user (R7). Where a later record explains that he is refused
  * (and only so far as permissions of files go) he may do it nevertheless: to
  * leave it out would leave the value that an older record has just brought
- * back.
+ * back. His quota was enough when he did it, and may be smaller now; or what a
+ * later record gives back, and the volume has that already, is needed once
+ * more for a moment.
  */
 static int redo_as_user(struct act *act)
 {
 	const struct record *record = act->record;
 	struct credentials *credentials = act->replay->credentials;
+	unsigned int beyond = 0, more;
 	int ret;
 
-	ret = credentials_become(credentials, &record->credentials, false);
-	if (ret == 0) {
-		ret = table[record->type].redo(act);
-	}
-	if (is_denial(ret) && is_explained(act, ret)) {
+	do {
 		ret = credentials_become(credentials, &record->credentials,
-					 true);
+					 beyond);
 		if (ret == 0) {
 			ret = table[record->type].redo(act);
 		}
+		more = what_to_ignore(act, ret) & ~beyond;
+		beyond |= more;
+	} while (more != 0);
+	if (beyond != 0) {
 		credentials_root(credentials);
 	}
 	return ret;

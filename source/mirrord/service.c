@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "../common/event_log.h"
+#include "../common/timer.h"
 #include "ctdb_view.h"
 #include "mount.h"
 #include "nodes.h"
@@ -29,7 +30,7 @@ static const uint32_t pauses_ms[] = { 1000, 2000, 5000 };
 struct services {
 	struct mirrord *mirrord;
 	struct service_volume **volumes;
-	struct tevent_timer *tick;
+	struct timer *tick;
 	services_changed changed;
 	void *private_data;
 };
@@ -454,17 +455,13 @@ static void look_disk(struct service_volume *volume)
 	}
 }
 
-static void tick(struct tevent_context *ev,
-		 struct tevent_timer *te,
-		 struct timeval now,
-		 void *private_data)
+static void tick(void *private_data)
 {
 	struct services *services = private_data;
 	size_t i, n = talloc_array_length(services->volumes);
 
-	services->tick = tevent_add_timer(
-		ev, services, tevent_timeval_current_ofs(0, TICK_MS * 1000),
-		tick, services);
+	services->tick = timer_start(services, services->mirrord->ev, TICK_MS,
+				     tick, services);
 	for (i = 0; i < n; i++) {
 		struct service_volume *volume = services->volumes[i];
 
@@ -545,9 +542,8 @@ int services_new(struct mirrord *mirrord, struct services **_services)
 		volume->state_since = service_now();
 		services->volumes[i] = volume;
 	}
-	services->tick = tevent_add_timer(mirrord->ev, services,
-					  tevent_timeval_current_ofs(1, 0),
-					  tick, services);
+	services->tick = timer_start(services, mirrord->ev, 1000, tick,
+				     services);
 	peers_watch(mirrord->peers, peer_changed, services);
 	ctdb_view_watch(mirrord->view, view_changed, services);
 	*_services = services;

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "../common/event_log.h"
+#include "../common/timer.h"
 #include "child.h"
 #include "fence.h"
 #include "fetch.h"
@@ -193,10 +194,7 @@ static uint64_t old_lease_ends(const struct takeover *takeover)
 
 static void label_complete(struct takeover *takeover);
 
-static void label_complete_later(struct tevent_context *ev,
-				 struct tevent_timer *te,
-				 struct timeval now,
-				 void *private_data)
+static void label_complete_later(void *private_data)
 {
 	label_complete(private_data);
 }
@@ -207,11 +205,10 @@ static void label_complete(struct takeover *takeover)
 	uint64_t ends = old_lease_ends(takeover);
 
 	if (now < ends) {
-		if (tevent_add_timer(takeover->mirrord->ev, takeover,
-				     tevent_timeval_current_ofs(
-					     0, (uint32_t)((ends - now) /
-							   1000 % 1000000)),
-				     label_complete_later, takeover) == NULL) {
+		uint64_t ms = (ends - now) / 1000000 + 1;
+
+		if (timer_start(takeover, takeover->mirrord->ev, ms,
+				label_complete_later, takeover) == NULL) {
 			fail(takeover, NULL);
 		}
 		return;

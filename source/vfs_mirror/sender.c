@@ -12,7 +12,7 @@
 /* Without a link for so long, mirrord has to decide what happens. */
 #define PATIENCE_US 300000
 /* While writes are in flight, how often to look for a new regime. */
-#define TICK_US 20000
+#define TICK_MS 20
 
 static struct mirror_volume *volumes;
 
@@ -306,10 +306,7 @@ static void sender_fd_handler(struct tevent_context *ev,
 					   struct mirror_volume));
 }
 
-static void sender_tick(struct tevent_context *ev,
-			struct tevent_timer *te,
-			struct timeval now,
-			void *private_data)
+static void sender_tick(void *private_data)
 {
 	struct mirror_volume *volume = talloc_get_type_abort(
 		private_data, struct mirror_volume);
@@ -349,9 +346,8 @@ void sender_watch(struct mirror_volume *volume, struct tevent_context *ev)
 	volume->ev = ev;
 	link_watch(volume);
 	if (volume->timer == NULL) {
-		volume->timer = tevent_add_timer(
-			ev, volume, timeval_current_ofs_usec(TICK_US),
-			sender_tick, volume);
+		volume->timer = timer_start(volume, ev, TICK_MS, sender_tick,
+					    volume);
 	}
 }
 

@@ -17,6 +17,7 @@
 
 #include "operation.h"
 #include "../common/peer_link.h"
+#include "../common/timer.h"
 
 enum sender_state {
 	SENDER_NONE,
@@ -52,7 +53,7 @@ struct mirror_volume {
 
 	struct tevent_context *ev;
 	struct tevent_fd *fde;
-	struct tevent_timer *timer;
+	struct timer *timer;
 	uint32_t num_async;
 };
 

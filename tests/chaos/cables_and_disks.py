@@ -13,6 +13,7 @@ DISKS_SIZE = '3g'       # of the file system that the disks live on
 # ------------------------------------------------------------------ the network
 @fault(2)
 def interconnect_cut(scene):
+    """ctdb and records go over the client network, if it lasts."""
     seconds = scene.rng.uniform(0.5, 6)
     scene.lab.tb('unplug', 'n0', 'ic')
     time.sleep(seconds)
@@ -22,6 +23,7 @@ def interconnect_cut(scene):
 
 @fault(2)
 def interconnect_flaps(scene):
+    """Again and again, faster than anybody decides anything."""
     for _ in range(scene.rng.randint(3, 8)):
         scene.lab.tb('unplug', 'n0', 'ic')
         scene.pause(0.05, 0.7)
@@ -43,6 +45,7 @@ def shaped(scene, node, rate, burst, seconds, what):
 
 @fault(2)
 def interconnect_one_way(scene):
+    """A node is heard by nobody, and hears everybody."""
     node = scene.rng.choice(NODES)
     shaped(scene, node, '1kbit', '40', scene.rng.uniform(0.5, 6),
            '%s is heard by nobody on the interconnect')
@@ -50,6 +53,7 @@ def interconnect_one_way(scene):
 
 @fault(2)
 def interconnect_slow(scene):
+    """Records queue; answers take longer."""
     node = scene.rng.choice(NODES)
     shaped(scene, node, '1mbit', '4kb', scene.rng.uniform(2, 6),
            '%s sends 1 Mbit/s')
@@ -121,6 +125,7 @@ def fill(scene, volume, node, shortest, longest):
 
 @fault(2)
 def disk_full(scene):
+    """Clients are told so, and go on when there is room."""
     volume, node = volume_of(scene)
     fill(scene, volume, node, 0.5, 3)
 
@@ -136,6 +141,7 @@ def cut_after_full(scene):
 
 @fault(2)
 def read_only(scene):
+    """A volume refuses everything for moments."""
     volume, node = volume_of(scene)
     for _ in range(scene.rng.randint(1, 4)):
         scene.lab.on(node, 'mount', '-o', 'remount,ro', '/srv/' + volume,

@@ -33,12 +33,14 @@ def kill_smbd(scene):
 
 @fault(3)
 def stop_smbd(scene):
+    """All smbds of a node stand still for a while."""
     node = scene.rng.choice(NODES)
     stop_for(scene, node, 'smbd', 0.5, 4, ('-x', 'smbd'))
 
 
 @fault(3)
 def kill_mirrord(scene):
+    """Its smbds wait, connect again and send again (R5)."""
     for _ in range(scene.rng.randint(1, 3)):
         node = scene.rng.choice(NODES)
         scene.signal(node, 'KILL', '-x', 'mirrord')
@@ -62,6 +64,7 @@ def stop_mirrord_long(scene):
 
 @fault(2)
 def stop_ctdbd(scene):
+    """Short enough to go unnoticed, or a node that ctdb excludes."""
     stop_for(scene, scene.rng.choice(NODES), 'ctdbd', 0.5, 6,
              ('-x', 'ctdbd'))
 
@@ -80,6 +83,7 @@ def kill_ctdbd(scene):
 # ------------------------------------------------------------------ power cuts
 @fault(4)
 def cut_owner(scene):
+    """The other node takes over, without a partner."""
     node = scene.rng.choice(NODES)
     scene.crash(node)
     scene.wait_served_by(other(node))

@@ -5,10 +5,7 @@ A fault is a function of a Scene: it breaks something, waits as long as its
 dice say or until something is to be seen, and puts right what would stay
 broken. A node that lost its power may be left off: Scene.heal() switches it
 on. What a fault did it says with scene.note(). They are in faults.py (nodes
-and processes), cables_and_disks.py and woken.py.
-
-Not there: a step of the clock, since nodes that are namespaces share it; disk
-quotas, since the volumes have none.
+and processes), cables_and_disks.py, quotas.py, clocks.py and woken.py.
 """
 
 import os
@@ -17,12 +14,14 @@ import time
 NODES = ('n0', 'n1')
 SERVICES = {'ALPHA': '10.77.0.200', 'BETA': '10.77.0.201'}
 FAULTS = {}         # name -> (weight, function)
+NEEDS = {}          # name -> what the pair must be configured with
 
 
-def fault(weight, name=None):
+def fault(weight, name=None, needs=None):
     def register(function):
-        FAULTS[name or function.__name__.replace('_', '-')] = (
-            weight, function)
+        title = name or function.__name__.replace('_', '-')
+        FAULTS[title] = (weight, function)
+        NEEDS[title] = needs or {}
         return function
     return register
 
