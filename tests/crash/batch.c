@@ -9,9 +9,13 @@
  * that was under way may be there, in part if it is more than one change; what
  * follows is not. So the tree must be one of those that an undisturbed run
  * showed between the last reply and the next.
+ *
+ * Without a partner nothing is replayed, and what is under way may have
+ * reached the disk by parts; a batch has either such cases or none.
  */
 
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <errno.h>
@@ -146,17 +150,21 @@ static void prepare_case(struct driver *driver, uint32_t number)
 static void begin_batch(struct driver *driver, uint32_t count)
 {
 	struct batch *batch = driver->batch;
+	bool alone[VOLUMES] = { false };
 	uint32_t i;
 
 	batch->num_cases = count;
 	memset(batch->at_stage, 0, sizeof(batch->at_stage));
 	atomic_store(&batch->released, STAGE_START);
-	disk_fresh(driver->disk);
+	disk_fresh(driver->disk, count);
 	for (i = 0; i < count; i++) {
 		prepare_case(driver, i);
+		alone[batch->cases[i].volume] |=
+			batch->cases[i].point.sequence.alone &&
+			!batch->cases[i].plain;
 	}
 	disk_sync(driver->disk);
-	pair_begin(driver->pair);
+	pair_begin(driver->pair, alone);
 }
 
 static void report_broken(struct driver *driver, uint32_t number)
@@ -251,26 +259,79 @@ static void check_golden(struct driver *driver, const struct golden *g)
 	}
 }
 
+/*
+ * A free case on a volume with or without a partner. There is room for all
+ * with one; a sequence that finds none without takes one with.
+ */
+static uint32_t golden_seat(bool taken[BATCH], struct sequence *sequence)
+{
+	uint32_t i;
+
+	for (i = 0; i < BATCH; i++) {
+		if (!taken[i] && (i % VOLUMES % 4 == 3) == sequence->alone) {
+			taken[i] = true;
+			return i;
+		}
+	}
+	sequence->alone = false;
+	return golden_seat(taken, sequence);
+}
+
+static uint32_t plain_seat(bool taken[BATCH])
+{
+	uint32_t i;
+
+	for (i = 0; i < BATCH && taken[i]; i++) {
+		;
+	}
+	taken[i] = true;
+	return i;
+}
+
+static void begin_golden(struct driver *driver,
+			 const struct sequence *sequences,
+			 uint32_t seats[][2], uint32_t count)
+{
+	struct batch *batch = driver->batch;
+	bool taken[BATCH] = { false };
+	uint32_t end = 0;
+	uint32_t i, plain;
+
+	for (i = 0; i < BATCH; i++) {
+		batch->cases[i] = (struct crash_case) {
+			.volume = i % VOLUMES, .golden = -1,
+		};
+	}
+	for (i = 0; i < count; i++) {
+		batch->golden[i].sequence = sequences[i];
+		batch->golden[i].failed_in = 0;
+		seats[i][0] = golden_seat(taken, &batch->golden[i].sequence);
+	}
+	for (i = 0; i < count; i++) {
+		seats[i][1] = plain_seat(taken);
+		for (plain = 0; plain < 2; plain++) {
+			struct crash_case *c = &batch->cases[seats[i][plain]];
+
+			c->point.sequence = batch->golden[i].sequence;
+			c->plain = plain == 1;
+			c->golden = (int32_t)i;
+			end = MAX(end, seats[i][plain] + 1);
+		}
+	}
+	begin_batch(driver, end);
+}
+
 void batch_golden(struct driver *driver, const struct sequence *sequences,
 		  uint32_t count)
 {
 	struct batch *batch = driver->batch;
+	uint32_t (*seats)[2] = talloc_zero_size(driver,
+						count * sizeof(*seats));
 	pid_t host;
 	uint32_t i;
 
-	for (i = 0; i < 2 * count; i++) {
-		struct golden *g = &batch->golden[i / 2];
-
-		g->sequence = sequences[i / 2];
-		g->failed_in = 0;
-		batch->cases[i] = (struct crash_case) {
-			.point = { .sequence = g->sequence },
-			.volume = i % VOLUMES,
-			.plain = i % 2 == 1,
-			.golden = (int32_t)(i / 2),
-		};
-	}
-	begin_batch(driver, 2 * count);
+	driver->disk = driver->together;
+	begin_golden(driver, sequences, seats, count);
 	host = start_host(driver);
 	for (i = STAGE_WIPE; i <= STAGE_CRASH; i++) {
 		wait_for(driver, i);
@@ -279,18 +340,22 @@ void batch_golden(struct driver *driver, const struct sequence *sequences,
 	end_host(host);
 	pair_end(driver->pair);
 	disk_unmount(driver->disk);
-	for (i = 0; i < 2 * count; i++) {
-		if (batch->cases[i].failed) {
-			report_broken(driver, i);
-			batch->golden[i / 2].leafs = 0;
-			batch->golden[i / 2].records = 0;
-		} else if (i % 2 == 1 && !batch->cases[i - 1].failed) {
-			check_golden(driver, &batch->golden[i / 2]);
-			if (batch->golden[i / 2].failed_in == 0) {
-				batch->golden[i / 2].sequence.fail_at = 0;
-			}
+	for (i = 0; i < count; i++) {
+		struct golden *g = &batch->golden[i];
+		bool failed = batch->cases[seats[i][0]].failed;
+		bool plain_failed = batch->cases[seats[i][1]].failed;
+
+		if (failed || plain_failed) {
+			report_broken(driver, seats[i][failed ? 0 : 1]);
+			g->leafs = g->records = 0;
+			continue;
+		}
+		check_golden(driver, g);
+		if (g->failed_in == 0) {
+			g->sequence.fail_at = 0;
 		}
 	}
+	talloc_free(seats);
 }
 
 /* ---------------------------------------------------------------- compare */
@@ -340,6 +405,14 @@ static bool check_case(struct driver *driver, uint32_t number,
 	for (i = first; i <= last; i++) {
 		if (same_tree(tree, g->trees[i], g->failed_in == 0)) {
 			return true;
+		}
+	}
+	if (c->point.sequence.alone && under_way) {
+		for (i = first; i <= last; i++) {
+			if (tree_like(g->trees[first], g->trees[last],
+				      g->trees[i], tree)) {
+				return true;
+			}
 		}
 	}
 	/* Attributes inside of a create may be on the disk without a record
@@ -403,18 +476,14 @@ static void redo_all(struct driver *driver, bool second)
 	}
 }
 
-static void run_to_crash(struct driver *driver)
+/* The old epoch goes: syncfs, and then the records. */
+static void purge(struct driver *driver)
 {
 	struct batch *batch = driver->batch;
-	pid_t host = start_host(driver);
 	char name[300];
 	int busy;
 	uint32_t i;
 
-	wait_for(driver, STAGE_WIPE);
-	pair_advance(driver->pair);
-	release(driver, STAGE_WIPE);
-	wait_for(driver, STAGE_PERSIST);
 	busy = pair_old_epoch_busy(driver->pair);
 	for (i = 0; i < batch->num_cases && busy != -1; i++) {
 		if (batch->cases[i].volume == busy) {
@@ -435,6 +504,20 @@ static void run_to_crash(struct driver *driver)
 			pair_wipe(driver->pair, i, false);
 		}
 	}
+}
+
+static void run_to_crash(struct driver *driver, bool alone)
+{
+	pid_t host = start_host(driver);
+	uint32_t i;
+
+	wait_for(driver, STAGE_WIPE);
+	pair_advance(driver->pair);
+	release(driver, STAGE_WIPE);
+	wait_for(driver, STAGE_PERSIST);
+	if (!alone) {
+		purge(driver);
+	}
 	release(driver, STAGE_PERSIST);
 	wait_for(driver, STAGE_CRASH);
 	for (i = 0; i < VOLUMES && driver->mutant == MUTANT_WIPE_EARLY; i++) {
@@ -448,28 +531,15 @@ static void run_to_crash(struct driver *driver)
 	driver->cuts++;
 }
 
-void batch_crash(struct driver *driver, const struct point *points,
-		 const int32_t *goldens, uint32_t count)
+static void replay_and_check(struct driver *driver)
 {
 	static char trees[CASES_MAX][TREE_SIZE];
 	struct batch *batch = driver->batch;
 	bool lost[CASES_MAX] = { false };
 	uint32_t i;
 
-	for (i = 0; i < count; i++) {
-		batch->cases[i] = (struct crash_case) {
-			.point = points[i],
-			.volume = i % VOLUMES,
-			/* Not to be written to by the case. */
-			.golden = -2 - goldens[i],
-		};
-	}
-	begin_batch(driver, count);
-	run_to_crash(driver);
-	for (i = 0; i < count; i++) {
-		if (batch->cases[i].failed) {
-			report_broken(driver, i);
-		} else if (redo_killed(driver, i)) {
+	for (i = 0; i < batch->num_cases; i++) {
+		if (!batch->cases[i].failed && redo_killed(driver, i)) {
 			driver->kills++;
 		}
 	}
@@ -485,9 +555,54 @@ void batch_crash(struct driver *driver, const struct point *points,
 		check_all(driver, "after replay and another power cut", lost,
 			  trees, true);
 	}
+	for (i = 0; i < batch->num_cases; i++) {
+		driver->lost += lost[i];
+	}
+}
+
+static void check_alone(struct driver *driver)
+{
+	static char trees[VOLUMES][TREE_SIZE];
+	bool lost[VOLUMES] = { false };
+	uint32_t i;
+
+	check_all(driver, "after a power cut without a partner", lost, trees,
+		  false);
+	for (i = 0; i < driver->batch->num_cases; i++) {
+		driver->lost += lost[i];
+	}
+}
+
+void batch_crash(struct driver *driver, const struct point *points,
+		 const int32_t *goldens, uint32_t count)
+{
+	const bool alone = points[0].sequence.alone;
+	struct batch *batch = driver->batch;
+	uint32_t i;
+
+	driver->disk = alone ? driver->apart : driver->together;
+	for (i = 0; i < count; i++) {
+		batch->cases[i] = (struct crash_case) {
+			.point = points[i],
+			.volume = i % VOLUMES,
+			/* Not to be written to by the case. */
+			.golden = -2 - goldens[i],
+		};
+	}
+	begin_batch(driver, count);
+	run_to_crash(driver, alone);
+	for (i = 0; i < count; i++) {
+		if (batch->cases[i].failed) {
+			report_broken(driver, i);
+		}
+	}
+	if (alone) {
+		check_alone(driver);
+	} else {
+		replay_and_check(driver);
+	}
 	disk_unmount(driver->disk);
 	for (i = 0; i < count; i++) {
-		driver->lost += lost[i];
 		if (batch->cases[i].point.sequence.count == 0 ||
 		    batch->cases[i].failed) {
 			continue;
@@ -496,6 +611,7 @@ void batch_crash(struct driver *driver, const struct point *points,
 		 * but is no point of its own. */
 		if (batch->cases[i].stopped) {
 			driver->points++;
+			driver->alone += alone;
 		} else {
 			driver->missed++;
 		}

@@ -15,6 +15,9 @@
  * until the driver lets all go on. WIPE is between two operations: the driver
  * begins a new epoch. PERSIST is after any number of leaf calls: the driver
  * calls syncfs and has the old epoch wiped. CRASH is where the node dies.
+ *
+ * A case without a partner has a file system of its own, nobody calls syncfs
+ * and nothing is replayed: what its client was told is on the disk.
  */
 
 #ifndef TESTS_CRASH_H
@@ -59,6 +62,7 @@ struct sequence {
 	bool as_user;		/* an unprivileged user does it */
 	bool has_ids;		/* what was there before has chosen ids */
 	bool sessions;		/* each operation by a smbd of its own */
+	bool alone;		/* no partner: written through to the disk */
 	uint8_t fail_at;	/* this leaf call fails; 0: none */
 	uint8_t break_at;	/* the link breaks at this record; 0: never */
 };

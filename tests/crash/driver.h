@@ -6,7 +6,7 @@
  *   sequences.c     which sequences there are
  *   points.c        places to crash in them, and their names
  *   batch.c         one batch: run, power cut, replay, comparison
- *   disk.c          the file system, and its power cut
+ *   disk.c          the file systems, and their power cut
  *   pair.c          the partner and its stores, the owner's state pages
  *   redo.c          replay, whole or killed
  */
@@ -23,6 +23,8 @@
 struct disk;
 struct pair;
 
+#define BATCH 256		/* cases of one batch, at most */
+
 /* What is wrong on purpose, to see that it is found (--mutant). */
 enum mutant {
 	MUTANT_NONE,
@@ -38,7 +40,9 @@ struct driver {
 	const char *host;	/* program */
 	enum mutant mutant;
 	bool verbose;
-	struct disk *disk;
+	struct disk *together;	/* one file system for all cases */
+	struct disk *apart;	/* one for each volume */
+	struct disk *disk;	/* of this batch */
 	struct pair *pair;
 	struct batch *batch;
 	size_t batch_size;
@@ -46,6 +50,7 @@ struct driver {
 	char smb_conf[100];
 
 	uint64_t points;
+	uint64_t alone;		/* of these without a partner */
 	uint64_t missed;	/* cases that ended before their place */
 	uint64_t lost;
 	uint64_t failed;	/* replays that said so */
@@ -66,11 +71,11 @@ uint32_t random_below(uint64_t *state, uint32_t limit);
 
 /* ------------------------------------------------------------ sequences.c */
 
-#define SEQUENCES_ALL (OP_COUNT + OP_COUNT * OP_COUNT + \
+#define SEQUENCES_ALL (2 * OP_COUNT + OP_COUNT * OP_COUNT + \
 		       OP_COUNT * OP_COUNT * OP_COUNT)
 
-/* Sequences are numbered, short ones first. Who does it, and what goes wrong
- * meanwhile, is random. */
+/* Sequences are numbered, short ones first, those of one operation with and
+ * without a partner. Who does it, and what goes wrong meanwhile, is random. */
 void sequence_number(struct sequence *sequence, uint64_t number,
 		     uint64_t *random);
 /* A number, so that all lengths are met. */
@@ -101,11 +106,12 @@ void batch_crash(struct driver *driver, const struct point *points,
 
 /* ----------------------------------------------------------------- disk.c */
 
-/* Makes the pristine image, too: mount/vN/cM with the tree of operations.h. */
+/* Makes the pristine image, too: mount/vN/cM with the tree of operations.h.
+ * apart: every volume is a file system with room for one case, so that what
+ * one writes through does not take others' changes along. */
 struct disk *disk_new(TALLOC_CTX *mem_ctx, const char *type,
-		      const char *directory, const char *mount,
-		      uint32_t cases);
-void disk_fresh(struct disk *disk);	/* mount a copy of the pristine one */
+		      const char *directory, const char *mount, bool apart);
+void disk_fresh(struct disk *disk, uint32_t cases);	/* mount new copies */
 void disk_cut(struct disk *disk);	/* nothing that is not on it survives */
 void disk_mount(struct disk *disk);
 void disk_unmount(struct disk *disk);
@@ -115,8 +121,9 @@ void disk_sync(struct disk *disk);
 
 struct pair *pair_new(TALLOC_CTX *mem_ctx, const char *directory,
 		      const char *mount, const char *smb_conf);
-/* A batch begins: empty stores, free pages, the device of the volume. */
-void pair_begin(struct pair *pair);
+/* A batch begins: empty stores, free pages, the device of the volume; some
+ * volumes have no partner. */
+void pair_begin(struct pair *pair, const bool alone[VOLUMES]);
 /* Let the partner work for about a millisecond. */
 void pair_turn(struct pair *pair);
 /* All volumes begin a new epoch. */

@@ -4,9 +4,11 @@
  * failing case is told and repeated by:
  *
  *   create_n,write_n:user,ids,one,fail0,break0:held6:wipe1:persist6:lazy:kill2
+ *   create_n,write_n:user,ids,one,alone,fail0,break0:applied3:wipe0:persist0:..
  *
  * An unprivileged user creates n and writes to it (what was there before has
- * ids; one smbd does both; no call fails, the link does not break). The node
+ * ids; one smbd does both; no call fails, the link does not break; in the
+ * second there is no partner). The node
  * dies when the partner has the sixth record and the acknowledgement is under
  * way. The first operation is in an epoch that is wiped, syncfs has seen six
  * leaf calls, data stays in memory, and a first replay dies after two calls.
@@ -139,7 +141,7 @@ static void add_point(struct list *list, enum stop stop, uint8_t at,
 		.eager = has_data(&list->golden->sequence) &&
 			random_below(list->random, 2) == 1,
 	};
-	if (random_below(list->random, 2) == 1) {
+	if (random_below(list->random, 2) == 1 && !p->sequence.alone) {
 		p->kill_at = (uint8_t)(1 + random_below(
 			list->random, 2u + 2u * list->golden->records));
 	}
@@ -186,6 +188,21 @@ static uint8_t operation_of_leaf(const struct golden *g, uint8_t leaf)
 	return n;
 }
 
+/* No partner: no records, and only the client's own changes reach the disk. */
+static void add_alone(struct list *list, uint8_t failed)
+{
+	const struct golden *g = list->golden;
+	uint8_t n;
+
+	for (n = g->operation_leafs[failed] + 1; n <= g->leafs; n++) {
+		add_point(list, STOP_ACKNOWLEDGED, n, 0, false, 0);
+		add_point(list, STOP_APPLIED, n, 0, false, 0);
+	}
+	for (n = failed > 0 ? failed : 1; n <= g->sequence.count; n++) {
+		add_point(list, STOP_REPLIED, n, 0, false, 0);
+	}
+}
+
 /*
  * A call that was made to fail fails at no replay: while its operation is
  * under way, "it was done" is right as well, and no run has shown that. So
@@ -199,6 +216,10 @@ struct point *points_of(TALLOC_CTX *mem_ctx, const struct golden *golden,
 	uint8_t n, operation;
 
 	list.points = talloc_array(NULL, struct point, 0);
+	if (golden->sequence.alone) {
+		add_alone(&list, failed);
+		return talloc_steal(mem_ctx, list.points);
+	}
 	for (n = golden->operation_records[failed] + 1; n <= golden->records;
 	     n++) {
 		operation = operation_of_record(golden, n);
@@ -234,9 +255,10 @@ void point_name(const struct point *p, char *text, size_t size)
 					       s->operations[i]));
 	}
 	snprintf(text + at, size - at,
-		 ":%s,%s,%s,fail%u,break%u:%s%u:%s%u:persist%u:%s:kill%u",
+		 ":%s,%s,%s%s,fail%u,break%u:%s%u:%s%u:persist%u:%s:kill%u",
 		 s->as_user ? "user" : "root", s->has_ids ? "ids" : "noids",
-		 s->sessions ? "each" : "one", s->fail_at, s->break_at,
+		 s->sessions ? "each" : "one", s->alone ? ",alone" : "",
+		 s->fail_at, s->break_at,
 		 stop_names[p->stop], p->stop_at, p->keep ? "keep" : "wipe",
 		 p->wipe_at, p->persist_at, p->eager ? "eager" : "lazy",
 		 p->kill_at);
@@ -278,13 +300,20 @@ static bool parse_stop(const char *text, struct point *point)
 	return false;
 }
 
-bool point_parse(const char *text, struct point *point)
+bool point_parse(const char *name, struct point *point)
 {
 	char operations[200], user[8], ids[8], each[8], stop[32];
-	char old[8], eager[8];
+	char old[8], eager[8], text[400];
 	unsigned int fail_at, break_at, wipe_at, persist_at, kill_at;
+	char *alone = NULL;
 
 	*point = (struct point) { .stop = STOP_NEVER };
+	snprintf(text, sizeof(text), "%s", name);
+	alone = strstr(text, ",alone,");
+	if (alone != NULL) {
+		point->sequence.alone = true;
+		memmove(alone, alone + 6, strlen(alone + 6) + 1);
+	}
 	if (sscanf(text, "%199[^:]:%7[a-z],%7[a-z],%7[a-z],fail%u,"
 		   "break%u:%31[a-z0-9]:"
 		   "%4[a-z]%u:persist%u:%7[a-z]:kill%u",
