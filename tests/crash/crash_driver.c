@@ -41,15 +41,13 @@
 #include <unistd.h>
 #include "driver.h"
 
-/* Sequences that are looked at together. */
-#define CHUNK 120
-
 struct options {
 	const char *type;
 	const char *directory;
 	const char *host;
 	const char *only;	/* one point */
 	const char *cases;	/* file of points that are always tried */
+	uint32_t print;		/* so many sequences, and no more */
 	double minutes;		/* 0: until all is done */
 	uint64_t seed;
 	int32_t per_sequence;	/* points of one sequence at most; 0: all; -1:
@@ -471,6 +469,7 @@ static void parse_options(int argc, char **argv, struct options *options,
 		{ "host", required_argument, NULL, 'H' },
 		{ "case", required_argument, NULL, 'c' },
 		{ "cases", required_argument, NULL, 'C' },
+		{ "print", required_argument, NULL, 'P' },
 		{ "minutes", required_argument, NULL, 'm' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "per-sequence", required_argument, NULL, 'p' },
@@ -497,6 +496,9 @@ static void parse_options(int argc, char **argv, struct options *options,
 			break;
 		case 'C':
 			options->cases = optarg;
+			break;
+		case 'P':
+			options->print = (uint32_t)atoi(optarg);
 			break;
 		case 'm':
 			options->minutes = atof(optarg);
@@ -540,6 +542,10 @@ int main(int argc, char **argv)
 	driver->mutant = options.mutant;
 	setlinebuf(stdout);
 	start(driver);
+	if (options.print > 0) {
+		print_sequences(driver, options.print, options.seed);
+		return driver->lost + driver->broken == 0 ? 0 : 1;
+	}
 	if (options.only == NULL) {
 		printf("%s: seed %llu\n", options.type,
 		       (unsigned long long)options.seed);

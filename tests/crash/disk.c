@@ -7,19 +7,17 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "driver.h"
+#include "start_tree.h"
 
 /* _IOR('X', 125, u32): shut down; 2 = and do not write the log. */
 #define FS_SHUTDOWN 0x8004587dUL
 #define FS_SHUTDOWN_NOLOGFLUSH 2
-
-#define LONG_AGO 946684800	/* 2000-01-01 */
 
 struct disk {
 	const char *type;
@@ -31,71 +29,6 @@ struct disk {
 	const char *images[VOLUMES];
 };
 
-/* ---------------------------------------------------------- what is there */
-
-static void make_file(int directory, const char *name, size_t size,
-		      uint8_t seed)
-{
-	uint8_t bytes[8192];
-	size_t i;
-	int fd;
-
-	fd = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY, 0644);
-	if (fd == -1) {
-		die("%s: %s", name, strerror(errno));
-	}
-	for (i = 0; i < size; i++) {
-		bytes[i] = (uint8_t)(seed + i * 3 + i / 253);
-	}
-	if (write(fd, bytes, size) != (ssize_t)size) {
-		die("%s: %s", name, strerror(errno));
-	}
-	if (name[0] == 'a' &&
-	    fsetxattr(fd, "user.before", "base", 4, 0) == -1) {
-		die("%s: %s", name, strerror(errno));
-	}
-	/* As streams_xattr keeps a stream: with a zero at its end. */
-	if (name[0] == 'b' &&
-	    fsetxattr(fd, "user.DosStream.s:$DATA", "stream", 7, 0) == -1) {
-		die("%s: %s", name, strerror(errno));
-	}
-	close(fd);
-}
-
-static void set_old(int directory, const char *name)
-{
-	const struct timespec times[2] = {
-		{ .tv_sec = LONG_AGO }, { .tv_sec = LONG_AGO }
-	};
-
-	if (utimensat(directory, name, times, 0) == -1) {
-		die("%s: %s", name, strerror(errno));
-	}
-}
-
-static void make_case(const char *path)
-{
-	static const char *const all[] = { "d/x", "a", "b", "d", "e", "." };
-	size_t i;
-	int fd;
-
-	if (mkdir(path, 0755) == -1) {
-		die("%s: %s", path, strerror(errno));
-	}
-	fd = open(path, O_RDONLY | O_DIRECTORY);
-	if (fd == -1 || mkdirat(fd, "d", 0755) == -1 ||
-	    mkdirat(fd, "e", 0755) == -1) {
-		die("%s: %s", path, strerror(errno));
-	}
-	make_file(fd, "a", 6000, 11);
-	make_file(fd, "b", 300, 12);
-	make_file(fd, "d/x", 4096, 13);
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		set_old(fd, all[i]);
-	}
-	close(fd);
-}
-
 static void make_volume(const char *path, uint32_t first, uint32_t step)
 {
 	char name[160];
@@ -106,7 +39,7 @@ static void make_volume(const char *path, uint32_t first, uint32_t step)
 	}
 	for (i = first; i < BATCH; i += step) {
 		snprintf(name, sizeof(name), "%s/c%u", path, i);
-		make_case(name);
+		start_tree_make(name);
 	}
 }
 

@@ -5,6 +5,7 @@
  *   crash_driver.c  options, chunks of sequences, what is told in the end
  *   sequences.c     which sequences there are
  *   points.c        places to crash in them, and their names
+ *   print.c         sequences for a test that has real clients
  *   batch.c         one batch: run, power cut, replay, comparison
  *   disk.c          the file systems, and their power cut
  *   pair.c          the partner and its stores, the owner's state pages
@@ -23,6 +24,7 @@
 struct disk;
 struct pair;
 
+#define CHUNK 120		/* sequences that are looked at together */
 #define BATCH 256		/* cases of one batch, at most */
 
 /* What is wrong on purpose, to see that it is found (--mutant). */
@@ -94,6 +96,11 @@ bool point_parse(const char *text, struct point *point);
 bool point_parks_in_move(const struct point *point,
 			 const struct golden *golden);
 bool sequence_moves(const struct sequence *sequence);
+
+/* ---------------------------------------------------------------- print.c */
+
+/* Some sequences that clients can do, and their trees. */
+void print_sequences(struct driver *driver, uint32_t count, uint64_t seed);
 
 /* ---------------------------------------------------------------- batch.c */
 
