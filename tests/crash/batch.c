@@ -10,8 +10,11 @@
  * follows is not. So the tree must be one of those that an undisturbed run
  * showed between the last reply and the next.
  *
+ * Where a smbd dies, its tree must be so when it was rolled forward, and the
+ * power cut, which comes later, must not change anything any more.
+ *
  * Without a partner nothing is replayed, and what is under way may have
- * reached the disk by parts; a batch has either such cases or none.
+ * reached the disk by parts. A batch has cases of one kind.
  */
 
 #include <sys/mman.h>
@@ -335,7 +338,7 @@ void batch_golden(struct driver *driver, const struct sequence *sequences,
 	host = start_host(driver);
 	for (i = STAGE_WIPE; i <= STAGE_CRASH; i++) {
 		wait_for(driver, i);
-		release(driver, i < STAGE_CRASH ? i : STAGE_PERSIST);
+		release(driver, i < STAGE_CRASH ? i : STAGE_DEAD);
 	}
 	end_host(host);
 	pair_end(driver->pair);
@@ -458,6 +461,60 @@ static void check_all(struct driver *driver, const char *when, bool *lost,
 	}
 }
 
+/* What clients could see before the power cut. */
+struct trees {
+	bool lost[CASES_MAX];
+	char trees[CASES_MAX][TREE_SIZE];
+};
+
+static bool is_of_interest(const struct trees *seen,
+			   const struct crash_case *cases, uint32_t number)
+{
+	return !cases[number].failed && !seen->lost[number] &&
+		cases[number].point.sequence.count > 0;
+}
+
+static void see_all(struct driver *driver, struct trees *seen)
+{
+	struct batch *batch = driver->batch;
+	char path[128];
+	bool doubled;
+	uint32_t i;
+
+	for (i = 0; i < batch->num_cases; i++) {
+		if (is_of_interest(seen, batch->cases, i)) {
+			case_directory(batch, i, path, sizeof(path));
+			tree_read(path, seen->trees[i], TREE_SIZE, &doubled);
+		}
+	}
+}
+
+static void compare_all(struct driver *driver, const char *when,
+			struct trees *seen)
+{
+	struct batch *batch = driver->batch;
+	static char tree[TREE_SIZE];
+	char path[128];
+	bool doubled = false;
+	uint32_t i;
+
+	for (i = 0; i < batch->num_cases; i++) {
+		if (!is_of_interest(seen, batch->cases, i)) {
+			continue;
+		}
+		case_directory(batch, i, path, sizeof(path));
+		if (tree_read(path, tree, TREE_SIZE, &doubled) == 0 &&
+		    !doubled && same_tree(tree, seen->trees[i],
+				batch->cases[i].point.sequence.fail_at == 0)) {
+			continue;
+		}
+		seen->lost[i] = true;
+		if (report_lost(driver, i, when, "clients saw another")) {
+			tree_difference(seen->trees[i], tree, show_line);
+		}
+	}
+}
+
 /* ------------------------------------------------------------------ crash */
 
 static void redo_all(struct driver *driver, bool second)
@@ -506,7 +563,8 @@ static void purge(struct driver *driver)
 	}
 }
 
-static void run_to_crash(struct driver *driver, bool alone)
+static void run_to_crash(struct driver *driver, bool alone,
+			 struct trees *seen)
 {
 	pid_t host = start_host(driver);
 	uint32_t i;
@@ -519,7 +577,17 @@ static void run_to_crash(struct driver *driver, bool alone)
 		purge(driver);
 	}
 	release(driver, STAGE_PERSIST);
+	wait_for(driver, STAGE_DEAD);
+	if (seen != NULL) {
+		roll_forward(driver);
+		check_all(driver, "when smbd's death was rolled forward",
+			  seen->lost, seen->trees, false);
+	}
+	release(driver, STAGE_DEAD);
 	wait_for(driver, STAGE_CRASH);
+	if (seen != NULL) {
+		see_all(driver, seen);
+	}
 	for (i = 0; i < VOLUMES && driver->mutant == MUTANT_WIPE_EARLY; i++) {
 		pair_wipe(driver->pair, i, true);
 	}
@@ -531,18 +599,23 @@ static void run_to_crash(struct driver *driver, bool alone)
 	driver->cuts++;
 }
 
-static void replay_and_check(struct driver *driver)
+static void kill_replays(struct driver *driver)
 {
-	static char trees[CASES_MAX][TREE_SIZE];
-	struct batch *batch = driver->batch;
-	bool lost[CASES_MAX] = { false };
 	uint32_t i;
 
-	for (i = 0; i < batch->num_cases; i++) {
-		if (!batch->cases[i].failed && redo_killed(driver, i)) {
+	for (i = 0; i < driver->batch->num_cases; i++) {
+		if (!driver->batch->cases[i].failed &&
+		    redo_killed(driver, i)) {
 			driver->kills++;
 		}
 	}
+}
+
+static void replay_and_check(struct driver *driver, bool *lost)
+{
+	static char trees[CASES_MAX][TREE_SIZE];
+
+	kill_replays(driver);
 	redo_all(driver, false);
 	check_all(driver, "after replay", lost, trees, false);
 	redo_all(driver, true);
@@ -555,30 +628,27 @@ static void replay_and_check(struct driver *driver)
 		check_all(driver, "after replay and another power cut", lost,
 			  trees, true);
 	}
-	for (i = 0; i < batch->num_cases; i++) {
-		driver->lost += lost[i];
-	}
 }
 
-static void check_alone(struct driver *driver)
+static void replay_and_compare(struct driver *driver, struct trees *seen)
 {
-	static char trees[VOLUMES][TREE_SIZE];
-	bool lost[VOLUMES] = { false };
-	uint32_t i;
-
-	check_all(driver, "after a power cut without a partner", lost, trees,
-		  false);
-	for (i = 0; i < driver->batch->num_cases; i++) {
-		driver->lost += lost[i];
-	}
+	kill_replays(driver);
+	redo_all(driver, false);
+	compare_all(driver, "after replay", seen);
+	redo_all(driver, true);
+	compare_all(driver, "after a second replay", seen);
 }
 
 void batch_crash(struct driver *driver, const struct point *points,
 		 const int32_t *goldens, uint32_t count)
 {
+	static struct trees seen;
 	const bool alone = points[0].sequence.alone;
 	struct batch *batch = driver->batch;
+	bool dies = false;
 	uint32_t i;
+
+	memset(seen.lost, 0, sizeof(seen.lost));
 
 	driver->disk = alone ? driver->apart : driver->together;
 	for (i = 0; i < count; i++) {
@@ -588,21 +658,26 @@ void batch_crash(struct driver *driver, const struct point *points,
 			/* Not to be written to by the case. */
 			.golden = -2 - goldens[i],
 		};
+		dies |= points[i].dies;
 	}
 	begin_batch(driver, count);
-	run_to_crash(driver, alone);
+	run_to_crash(driver, alone, dies ? &seen : NULL);
 	for (i = 0; i < count; i++) {
 		if (batch->cases[i].failed) {
 			report_broken(driver, i);
 		}
 	}
 	if (alone) {
-		check_alone(driver);
+		check_all(driver, "after a power cut without a partner",
+			  seen.lost, seen.trees, false);
+	} else if (dies) {
+		replay_and_compare(driver, &seen);
 	} else {
-		replay_and_check(driver);
+		replay_and_check(driver, seen.lost);
 	}
 	disk_unmount(driver->disk);
 	for (i = 0; i < count; i++) {
+		driver->lost += seen.lost[i];
 		if (batch->cases[i].point.sequence.count == 0 ||
 		    batch->cases[i].failed) {
 			continue;
@@ -612,6 +687,7 @@ void batch_crash(struct driver *driver, const struct point *points,
 		if (batch->cases[i].stopped) {
 			driver->points++;
 			driver->alone += alone;
+			driver->dying += batch->cases[i].point.dies;
 		} else {
 			driver->missed++;
 		}

@@ -143,6 +143,28 @@ static struct conn_struct_tos *connect_share(
 	return made;
 }
 
+/*
+ * A smbd that dies is a process of its own. Returns where to go on: in it, at
+ * the beginning, and, when it is dead, in its parent, which is the next smbd.
+ */
+static uint32_t split(const struct crash_case *c)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		return 0;
+	}
+	if (pid == -1 || waitpid(pid, NULL, 0) != pid) {
+		case_fail("no process that may die");
+	}
+	if (c->failed) {
+		_exit(0);
+	}
+	link_forget();
+	return case_resume();
+}
+
 static void run_case(struct batch *batch, uint32_t number)
 {
 	struct crash_case *c = &batch->cases[number];
@@ -150,7 +172,7 @@ static void run_case(struct batch *batch, uint32_t number)
 	struct auth_session_info *info = NULL;
 	struct conn_struct_tos *made = NULL;
 	char directory[128];
-	uint32_t i;
+	uint32_t i, first = 0;
 
 	case_begin(batch, c);
 	case_directory(batch, number, directory, sizeof(directory));
@@ -158,13 +180,16 @@ static void run_case(struct batch *batch, uint32_t number)
 	if (info == NULL) {
 		case_fail("no session");
 	}
+	if (c->point.dies) {
+		first = split(c);
+	}
 	made = connect_share(c, directory, info);
 	case_ready();
-	for (i = 0; i < c->point.sequence.count; i++) {
+	for (i = first; i < c->point.sequence.count; i++) {
 		TALLOC_CTX *request = NULL;
 		bool ok;
 
-		if (i > 0 && c->point.sequence.sessions) {
+		if (i > first && c->point.sequence.sessions) {
 			smbd_change_to_root_user();
 			TALLOC_FREE(made);
 			link_forget();

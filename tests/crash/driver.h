@@ -9,6 +9,7 @@
  *   batch.c         one batch: run, power cut, replay, comparison
  *   disk.c          the file systems, and their power cut
  *   pair.c          the partner and its stores, the owner's state pages
+ *   roll.c          mirrord's own reaping of dead smbds
  *   redo.c          replay, whole or killed
  */
 
@@ -52,7 +53,8 @@ struct driver {
 	char smb_conf[100];
 
 	uint64_t points;
-	uint64_t alone;		/* of these without a partner */
+	uint64_t alone;		/* of these without a partner, */
+	uint64_t dying;		/* and where smbd dies first */
 	uint64_t missed;	/* cases that ended before their place */
 	uint64_t lost;
 	uint64_t failed;	/* replays that said so */
@@ -87,9 +89,17 @@ void sequence_relate(struct sequence *sequence, uint64_t *random);
 
 /* --------------------------------------------------------------- points.c */
 
+/* A batch has one kind. */
+enum kind {
+	KIND_CUT,	/* of the power, mirrored */
+	KIND_DYING,	/* smbd dies first */
+	KIND_ALONE,	/* no partner */
+	KIND_END
+};
+
 /* All places to crash in a sequence; a talloc array. */
 struct point *points_of(TALLOC_CTX *mem_ctx, const struct golden *golden,
-			uint64_t *random);
+			enum kind kind, uint64_t *random);
 void point_name(const struct point *point, char *text, size_t size);
 bool point_parse(const char *text, struct point *point);
 /* Is it inside of a directory's move at PERSIST or at CRASH? */
@@ -143,8 +153,18 @@ void pair_wipe(struct pair *pair, uint32_t volume, bool early);
 /* The smbds are dead. */
 void pair_end(struct pair *pair);
 
+struct mirrord;
+struct state_page;
 struct store;
+struct mirrord *pair_mirrord(struct pair *pair);
+struct state_page *pair_page(struct pair *pair, uint32_t volume);
 struct store *pair_store(struct pair *pair, uint32_t volume);
+uint64_t pair_generation(void);
+
+/* ----------------------------------------------------------------- roll.c */
+
+/* Returns when what dead smbds had under way is rolled forward. */
+void roll_forward(struct driver *driver);
 
 /* ----------------------------------------------------------------- redo.c */
 

@@ -117,7 +117,7 @@ static void note_record(struct crash_case *c)
 	}
 	c->records++;
 	case_sent(c->records);
-	deaf |= c->point.stop == STOP_HELD && c->records >= c->point.stop_at;
+	deaf |= case_stop_kind() == STOP_HELD && c->records >= c->point.stop_at;
 	if (condition == WHOLE && c->records == c->point.sequence.break_at) {
 		condition = BREAKING;
 	}
@@ -130,7 +130,7 @@ static void note_session(struct crash_case *c, const struct mirror_id *id)
 	if (n > 0 && mirror_id_equal(&c->sessions[n - 1], id)) {
 		return;
 	}
-	if (n == OPERATIONS_MAX) {
+	if (n == OPERATIONS_MAX + 1) {
 		case_fail("more sessions than operations");
 	}
 	c->sessions[n] = *id;
@@ -227,7 +227,7 @@ static size_t look_at_sent(const struct msghdr *msg, struct stream *s)
 			n -= took;
 			total += took;
 			if (begins && s->type == FRAME_RECORD &&
-			    c->point.stop == STOP_SENT &&
+			    case_stop_kind() == STOP_SENT &&
 			    ++record == c->point.stop_at) {
 				swallowing = true;
 				return before_frame;

@@ -50,6 +50,21 @@ struct store *pair_store(struct pair *pair, uint32_t volume)
 				   volume_name(volume))->store;
 }
 
+struct mirrord *pair_mirrord(struct pair *pair)
+{
+	return &pair->mirrord;
+}
+
+struct state_page *pair_page(struct pair *pair, uint32_t volume)
+{
+	return pair->pages[volume];
+}
+
+uint64_t pair_generation(void)
+{
+	return GENERATION;
+}
+
 struct pair *pair_new(TALLOC_CTX *mem_ctx, const char *directory,
 		      const char *mount, const char *smb_conf)
 {
