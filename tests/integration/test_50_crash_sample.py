@@ -15,7 +15,7 @@ from lab import ADDRESS, TOP, say
 CONF = {'fs': 'ext4', 'options': 'map acl inherit = yes'}
 
 SEED = int(os.environ.get('CRASH_SEED', '1'))
-SEQUENCES = 480
+SEQUENCES = 360
 CLIENTS = 6
 FOLDER = 'crash'
 CLIENT = os.path.join(TOP, 'build/tests/crash_client')
