@@ -83,6 +83,7 @@
 	      "See ctdb's log. It starts again when no Samba process "	\
 	      "has its databases open: end them all, or restart the "	\
 	      "node")							\
+	EVENT(REJOINS, "M045", "rejoins", LOG_NOTICE, "")		\
 	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING, "") \
 	EVENT(STATE, "M040", "state", LOG_INFO, "")			\
 	EVENT(STARTED, "M050", "started", LOG_NOTICE, "")		\

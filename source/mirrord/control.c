@@ -14,6 +14,7 @@
 #include "dlinklist.h"
 #include "fence.h"
 #include "nodes.h"
+#include "rejoin.h"
 #include "service.h"
 
 #define REQUEST_MAX 65536
@@ -355,6 +356,29 @@ static void on_verdict(struct control_client *client, json_t *request)
 	reply(client, SERVICE_OK, NULL);
 }
 
+static void rejoin_done(struct tevent_req *req)
+{
+	struct control_client *client = tevent_req_callback_data(
+		req, struct control_client);
+	int ret = rejoin_recv(req);
+
+	talloc_free(req);
+	reply(client, ret == 0 ? SERVICE_OK : SERVICE_FAILED,
+	      ret == 0 ? NULL : strerror(ret));
+}
+
+static void on_rejoin(struct control_client *client, json_t *request)
+{
+	struct tevent_req *req = rejoin_send(client,
+					     client->control->mirrord);
+
+	if (req == NULL) {
+		reply(client, SERVICE_FAILED, strerror(ENOMEM));
+		return;
+	}
+	tevent_req_set_callback(req, rejoin_done, client);
+}
+
 static void on_fenced(struct control_client *client, json_t *request)
 {
 	struct mirrord *mirrord = client->control->mirrord;
@@ -397,6 +421,7 @@ static const struct {
 	{ "takeover", on_takeover },
 	{ "release", on_release },
 	{ "verdict", on_verdict },
+	{ "rejoin", on_rejoin },
 	{ "fenced", on_fenced },
 	{ "log", on_log },
 	{ "service", on_service },

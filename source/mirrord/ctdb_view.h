@@ -2,8 +2,7 @@
 /*
  * What ctdb knows: who is alive, and who hosts an address.
  *
- * Owns: asking ctdbd (four controls over its socket, none of which waits for a
- * leader), how fresh the answer is.
+ * Owns: when ctdbd is asked, how fresh the answer is, the verdict.
  * Does not own: any opinion of its own. We never write a second membership
  * protocol.
  *
@@ -40,6 +39,11 @@ bool ctdb_view_settled(const struct ctdb_view *view);
 bool ctdb_view_excluded(const struct ctdb_view *view, uint32_t node);
 /* ctdb has a connection to it, whatever else it thinks of it. */
 bool ctdb_view_connected(const struct ctdb_view *view, uint32_t node);
+/*
+ * Was it stopped or banned since it was last part of ctdb? Then ctdb knows
+ * itself that its databases are out of date.
+ */
+bool ctdb_view_set_aside(const struct ctdb_view *view, uint32_t node);
 
 /* The node that hosts an address; -1: none, or not known. */
 int ctdb_view_host(const struct ctdb_view *view, const char *address);

@@ -55,6 +55,8 @@ static void usage(FILE *out)
 	"                           give it away: all stable, unmounted\n"
 	"  fenced PNN               that node is off, for certain\n"
 	"  verdict [PNN..]          ask ctdb now who is alive; or decree it\n"
+	"  rejoin                   nodes that are back in ctdb with old "
+	"databases\n"
 	"  health                   exit status 1 if a volume's disk failed\n"
 	"  service ADDRESS|NAME     names, addresses and folders of a service\n"
 	"  log [--json]             what mirrord logged last\n"
@@ -396,6 +398,12 @@ static int do_fenced(struct arguments *arguments)
 		"node", word_number(arguments->words[0]))));
 }
 
+static int do_rejoin(struct arguments *arguments)
+{
+	return finish(arguments, ask(arguments, json_pack("{s:s}", "verb",
+							  "rejoin")));
+}
+
 static int do_health(struct arguments *arguments)
 {
 	return finish(arguments, ask(arguments, json_pack("{s:s}", "verb",
@@ -478,6 +486,7 @@ static const struct {
 	{ "release", 0, 1, do_release },
 	{ "fenced", 1, 1, do_fenced },
 	{ "verdict", 0, 64, do_verdict },
+	{ "rejoin", 0, 0, do_rejoin },
 	{ "health", 0, 0, do_health },
 	{ "service", 1, 1, do_service },
 	{ "log", 0, 0, do_log },

@@ -12,7 +12,8 @@ What they ask after it woke up must not be answered with what the new owner has
 changed since; in fact not at all.
 
 Seen to fail ("two owners", and reads that go back in time) before there were
-leases.
+leases, and (files of the survivor's clients that are busy or going for handles
+that nobody has) while ctdb merged the databases that the node had slept with.
 """
 
 import contextlib
@@ -34,10 +35,7 @@ def fence_of_disks(lab, node):
         lab.on(node, 'mv', FENCE + '.power', FENCE, check=False)
 
 
-# 0: only when asked for by name. The leases hold, but the node that woke up
-# joins ctdb again with the volatile databases that it slept with; after that
-# files of the survivor's clients are busy or going for handles that nobody has.
-@fault(0)
+@fault(2)
 def woken(scene):
     """A hung owner, fenced off its disks, wakes up and has clients."""
     lab = scene.lab
