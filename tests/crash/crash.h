@@ -77,6 +77,8 @@ struct point {
 	uint8_t stop;
 	uint8_t stop_at;
 	bool dies;		/* there smbd, later the node */
+	bool between;		/* of three operations, another smbd does the
+				   second; the one that dies the others */
 	uint8_t wipe_at;	/* operations that are in the old epoch */
 	bool keep;		/* it was synced, and then not wiped */
 	uint8_t persist_at;	/* leaf calls that syncfs has seen */
@@ -119,6 +121,7 @@ struct crash_case {
 	uint8_t acknowledged;
 	uint8_t replied;	/* operations that were answered */
 	bool stopped;		/* at its point, and not at its end */
+	_Atomic bool others_turn;	/* point.between */
 	bool resumed;		/* smbd has died, this is another one */
 	bool failed;		/* something went wrong in the harness */
 	char problem[200];

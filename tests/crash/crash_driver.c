@@ -21,8 +21,7 @@
  * tests/unit/test_replay.c is about these.
  *
  * Seen to fail where smbd dies: nothing rolled forward; its locks freed at
- * once. Not seen: all of its records redone, not just those under way (that
- * takes another client in between).
+ * once; all of its records redone, not just those under way.
  * Seen to fail without a partner: nothing written through; names not written
  * through; of a hole that was punched, only the data.
  *

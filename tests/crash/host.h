@@ -44,6 +44,8 @@ struct crash_case *case_current(void);
 
 /* What comes now is of another smbd. */
 void link_forget(void);
+/* Another smbd has sent so many records meanwhile. */
+void link_skip(uint8_t records);
 /* The event loop waits: nothing goes on without the partner. */
 void link_in_event_loop(bool is);
 

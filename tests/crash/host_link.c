@@ -56,6 +56,11 @@ void link_forget(void)
 	before = case_current()->records;
 }
 
+void link_skip(uint8_t records)
+{
+	before += records;
+}
+
 static bool is_link(int fd)
 {
 	return case_current() != NULL && fd == link_socket;
@@ -125,10 +130,13 @@ static void note_record(struct crash_case *c)
 
 static void note_session(struct crash_case *c, const struct mirror_id *id)
 {
-	uint8_t n = c->num_sessions;
+	const uint8_t n = c->num_sessions;
+	uint8_t i;
 
-	if (n > 0 && mirror_id_equal(&c->sessions[n - 1], id)) {
-		return;
+	for (i = 0; i < n; i++) {
+		if (mirror_id_equal(&c->sessions[i], id)) {
+			return;
+		}
 	}
 	if (n == OPERATIONS_MAX + 1) {
 		case_fail("more sessions than operations");

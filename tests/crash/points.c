@@ -9,7 +9,8 @@
  *
  * An unprivileged user creates n and writes to it (what was there before has
  * ids; one smbd does both; no call fails, the link does not break; in the
- * third there is no partner). The node, or in the second only smbd,
+ * third there is no partner). The node, or in the second only smbd ("between":
+ * another smbd has done the second operation of three),
  * dies when the partner has the sixth record and the acknowledgement is under
  * way. The first operation is in an epoch that is wiped, syncfs has seen six
  * leaf calls, data stays in memory, and a first replay dies after two calls.
@@ -209,9 +210,14 @@ static void add_death(struct list *list, enum stop stop, uint8_t at,
 {
 	const struct golden *g = list->golden;
 	uint8_t wipe_at = (uint8_t)random_below(list->random, replied + 1u);
+	struct point *p;
 
 	add_point(list, stop, at, wipe_at, false, g->operation_leafs[wipe_at]);
-	list->points[talloc_array_length(list->points) - 1].dies = true;
+	p = &list->points[talloc_array_length(list->points) - 1];
+	p->dies = true;
+	p->between = replied == 2 && g->sequence.count == 3 &&
+		stop != STOP_REPLIED && !g->sequence.sessions &&
+		random_below(list->random, 2) == 1;
 }
 
 /* Where smbd dies. It is rolled forward with a syncfs, so what was on the disk
@@ -294,7 +300,8 @@ void point_name(const struct point *p, char *text, size_t size)
 		 s->as_user ? "user" : "root", s->has_ids ? "ids" : "noids",
 		 s->sessions ? "each" : "one", s->alone ? ",alone" : "",
 		 s->fail_at, s->break_at,
-		 stop_names[p->stop], p->stop_at, p->dies ? ",dies" : "",
+		 stop_names[p->stop], p->stop_at, p->between ? ",between" :
+		 p->dies ? ",dies" : "",
 		 p->keep ? "keep" : "wipe",
 		 p->wipe_at, p->persist_at, p->eager ? "eager" : "lazy",
 		 p->kill_at);
@@ -349,6 +356,11 @@ bool point_parse(const char *name, struct point *point)
 	if (alone != NULL) {
 		point->sequence.alone = true;
 		memmove(alone, alone + 6, strlen(alone + 6) + 1);
+	}
+	dies = strstr(text, ",between:");
+	if (dies != NULL) {
+		point->dies = point->between = true;
+		memmove(dies, dies + 8, strlen(dies + 8) + 1);
 	}
 	dies = strstr(text, ",dies:");
 	if (dies != NULL) {
