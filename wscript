@@ -147,11 +147,18 @@ def build_crash(bld, libs):
     host = '''crash_host.c host_case.c host_link.c
               host_operations.c'''.split()
     both = 'leafs.c tree.c operations.c'.split()
-    driver = sources(bld, 'tests/crash/*.c', exclude=host)
+    client = 'crash_client.c client_operations.c'.split()
+    driver = sources(bld, 'tests/crash/*.c',
+                     exclude=host + client + ['crash_tree.c'])
     bld.program(source=driver, target='tests/crash_driver',
                 cflags=WARNINGS, linkflags=['-rdynamic'],
                 includes='source/common source/mirrord tests/crash',
                 use='mirrord_parts common ' + libs, install_path=None)
+    bld.program(source=['tests/crash/' + n for n in
+                        ('crash_tree.c', 'start_tree.c', 'tree.c')],
+                target='tests/crash_tree', cflags=WARNINGS,
+                includes='source/common tests/crash',
+                use='common ' + libs, install_path=None)
 
     if not bld.env.SAMBA_VERSION.startswith('4.17.'):
         # It calls smbd's own functions, which change with every version.
@@ -162,15 +169,26 @@ def build_crash(bld, libs):
                  cli-smb-common auth time-basic util-setid'''.split()
     public = '''samba-util.so.0 samba-errors.so.1 tevent-util.so.0
                 ndr-standard.so.0 ndr.so.3'''.split()
+    private_libs = ['-L' + PRIVATE_LIBS, '-Wl,-rpath,' + PRIVATE_LIBS,
+                    '-Wl,-rpath-link,' + PRIVATE_LIBS,
+                    '-Wl,--allow-shlib-undefined', '-Wl,--no-as-needed']
     bld.program(source=['tests/crash/' + n for n in host + both],
                 target='tests/crash_host', install_path=None,
                 includes='tests/crash',
                 cflags=WARNINGS + bld.env.SAMBA_FLAGS,
                 use='common ' + libs,
-                linkflags=['-rdynamic', '-L' + PRIVATE_LIBS,
-                           '-Wl,-rpath,' + PRIVATE_LIBS,
-                           '-Wl,-rpath-link,' + PRIVATE_LIBS,
-                           '-Wl,--allow-shlib-undefined',
-                           '-Wl,--no-as-needed'] +
+                linkflags=['-rdynamic'] + private_libs +
+                ['-l:lib%s-samba4.so.0' % n for n in private] +
+                ['-l:lib' + n for n in public])
+    private = '''libsmb cli-smb-common samba-debug replace samba3-util
+                 samba-security cliauth CHARSET3'''.split()
+    public = '''samba-util.so.0 samba-errors.so.1 smbconf.so.0
+                samba-credentials.so.1 ndr-standard.so.0'''.split()
+    bld.program(source=['tests/crash/' + n
+                        for n in client + ['operations.c']],
+                target='tests/crash_client', install_path=None,
+                includes='tests/crash',
+                cflags=WARNINGS + bld.env.SAMBA_FLAGS, use=libs,
+                linkflags=private_libs +
                 ['-l:lib%s-samba4.so.0' % n for n in private] +
                 ['-l:lib' + n for n in public])

@@ -29,6 +29,15 @@ static int data_harden(struct mirror_operation *operation, void *private_data)
 	return harden_fd(fsp_get_io_fd(data->fsp));
 }
 
+/* Of a write smbd sets the time afterwards; of these the kernel does, and it
+ * may be all that is new of the inode: fdatasync() would leave it out. */
+static int size_harden(struct mirror_operation *operation, void *private_data)
+{
+	struct data *data = private_data;
+
+	return harden_object(fsp_get_io_fd(data->fsp));
+}
+
 static struct mirror_operation *data_begin(TALLOC_CTX *mem_ctx,
 					   struct data *data,
 					   enum record_type type,
@@ -355,6 +364,7 @@ int mirror_ftruncate(struct vfs_handle_struct *handle,
 	if (operation == NULL) {
 		return -1;
 	}
+	operation->harden = size_harden;
 	operation->record.length = length;
 	operation_lock(operation,
 		       page_lock_bytes_from(&operation->record.object,
@@ -391,6 +401,7 @@ int mirror_fallocate(struct vfs_handle_struct *handle,
 	if (operation == NULL) {
 		return -1;
 	}
+	operation->harden = size_harden;
 	/* Samba's VFS flags are not the kernel's: the record has those. */
 	if (mode & VFS_FALLOCATE_FL_KEEP_SIZE) {
 		operation->record.mode |= FALLOC_FL_KEEP_SIZE;

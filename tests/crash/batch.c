@@ -9,9 +9,16 @@
  * that was under way may be there, in part if it is more than one change; what
  * follows is not. So the tree must be one of those that an undisturbed run
  * showed between the last reply and the next.
+ *
+ * Where a smbd dies, its tree must be so when it was rolled forward, and the
+ * power cut, which comes later, must not change anything any more.
+ *
+ * Without a partner nothing is replayed, and what is under way may have
+ * reached the disk by parts. A batch has cases of one kind.
  */
 
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <errno.h>
@@ -146,17 +153,21 @@ static void prepare_case(struct driver *driver, uint32_t number)
 static void begin_batch(struct driver *driver, uint32_t count)
 {
 	struct batch *batch = driver->batch;
+	bool alone[VOLUMES] = { false };
 	uint32_t i;
 
 	batch->num_cases = count;
 	memset(batch->at_stage, 0, sizeof(batch->at_stage));
 	atomic_store(&batch->released, STAGE_START);
-	disk_fresh(driver->disk);
+	disk_fresh(driver->disk, count);
 	for (i = 0; i < count; i++) {
 		prepare_case(driver, i);
+		alone[batch->cases[i].volume] |=
+			batch->cases[i].point.sequence.alone &&
+			!batch->cases[i].plain;
 	}
 	disk_sync(driver->disk);
-	pair_begin(driver->pair);
+	pair_begin(driver->pair, alone);
 }
 
 static void report_broken(struct driver *driver, uint32_t number)
@@ -251,46 +262,103 @@ static void check_golden(struct driver *driver, const struct golden *g)
 	}
 }
 
+/*
+ * A free case on a volume with or without a partner. There is room for all
+ * with one; a sequence that finds none without takes one with.
+ */
+static uint32_t golden_seat(bool taken[BATCH], struct sequence *sequence)
+{
+	uint32_t i;
+
+	for (i = 0; i < BATCH; i++) {
+		if (!taken[i] && (i % VOLUMES % 4 == 3) == sequence->alone) {
+			taken[i] = true;
+			return i;
+		}
+	}
+	sequence->alone = false;
+	return golden_seat(taken, sequence);
+}
+
+static uint32_t plain_seat(bool taken[BATCH])
+{
+	uint32_t i;
+
+	for (i = 0; i < BATCH && taken[i]; i++) {
+		;
+	}
+	taken[i] = true;
+	return i;
+}
+
+static void begin_golden(struct driver *driver,
+			 const struct sequence *sequences,
+			 uint32_t seats[][2], uint32_t count)
+{
+	struct batch *batch = driver->batch;
+	bool taken[BATCH] = { false };
+	uint32_t end = 0;
+	uint32_t i, plain;
+
+	for (i = 0; i < BATCH; i++) {
+		batch->cases[i] = (struct crash_case) {
+			.volume = i % VOLUMES, .golden = -1,
+		};
+	}
+	for (i = 0; i < count; i++) {
+		batch->golden[i].sequence = sequences[i];
+		batch->golden[i].failed_in = 0;
+		seats[i][0] = golden_seat(taken, &batch->golden[i].sequence);
+	}
+	for (i = 0; i < count; i++) {
+		seats[i][1] = plain_seat(taken);
+		for (plain = 0; plain < 2; plain++) {
+			struct crash_case *c = &batch->cases[seats[i][plain]];
+
+			c->point.sequence = batch->golden[i].sequence;
+			c->plain = plain == 1;
+			c->golden = (int32_t)i;
+			end = MAX(end, seats[i][plain] + 1);
+		}
+	}
+	begin_batch(driver, end);
+}
+
 void batch_golden(struct driver *driver, const struct sequence *sequences,
 		  uint32_t count)
 {
 	struct batch *batch = driver->batch;
+	uint32_t (*seats)[2] = talloc_zero_size(driver,
+						count * sizeof(*seats));
 	pid_t host;
 	uint32_t i;
 
-	for (i = 0; i < 2 * count; i++) {
-		struct golden *g = &batch->golden[i / 2];
-
-		g->sequence = sequences[i / 2];
-		g->failed_in = 0;
-		batch->cases[i] = (struct crash_case) {
-			.point = { .sequence = g->sequence },
-			.volume = i % VOLUMES,
-			.plain = i % 2 == 1,
-			.golden = (int32_t)(i / 2),
-		};
-	}
-	begin_batch(driver, 2 * count);
+	driver->disk = driver->together;
+	begin_golden(driver, sequences, seats, count);
 	host = start_host(driver);
 	for (i = STAGE_WIPE; i <= STAGE_CRASH; i++) {
 		wait_for(driver, i);
-		release(driver, i < STAGE_CRASH ? i : STAGE_PERSIST);
+		release(driver, i < STAGE_CRASH ? i : STAGE_DEAD);
 	}
 	end_host(host);
 	pair_end(driver->pair);
 	disk_unmount(driver->disk);
-	for (i = 0; i < 2 * count; i++) {
-		if (batch->cases[i].failed) {
-			report_broken(driver, i);
-			batch->golden[i / 2].leafs = 0;
-			batch->golden[i / 2].records = 0;
-		} else if (i % 2 == 1 && !batch->cases[i - 1].failed) {
-			check_golden(driver, &batch->golden[i / 2]);
-			if (batch->golden[i / 2].failed_in == 0) {
-				batch->golden[i / 2].sequence.fail_at = 0;
-			}
+	for (i = 0; i < count; i++) {
+		struct golden *g = &batch->golden[i];
+		bool failed = batch->cases[seats[i][0]].failed;
+		bool plain_failed = batch->cases[seats[i][1]].failed;
+
+		if (failed || plain_failed) {
+			report_broken(driver, seats[i][failed ? 0 : 1]);
+			g->leafs = g->records = 0;
+			continue;
+		}
+		check_golden(driver, g);
+		if (g->failed_in == 0) {
+			g->sequence.fail_at = 0;
 		}
 	}
+	talloc_free(seats);
 }
 
 /* ---------------------------------------------------------------- compare */
@@ -342,6 +410,14 @@ static bool check_case(struct driver *driver, uint32_t number,
 			return true;
 		}
 	}
+	if (c->point.sequence.alone && under_way) {
+		for (i = first; i <= last; i++) {
+			if (tree_like(g->trees[first], g->trees[last],
+				      g->trees[i], tree)) {
+				return true;
+			}
+		}
+	}
 	/* Attributes inside of a create may be on the disk without a record
 	 * (R1's exception), some of them. */
 	if (c->point.stop == STOP_SENT &&
@@ -385,6 +461,98 @@ static void check_all(struct driver *driver, const char *when, bool *lost,
 	}
 }
 
+/* What clients could see before the power cut. */
+struct trees {
+	bool lost[CASES_MAX];
+	char trees[CASES_MAX][TREE_SIZE];
+};
+
+static bool is_of_interest(const struct trees *seen,
+			   const struct crash_case *cases, uint32_t number)
+{
+	return !cases[number].failed && !seen->lost[number] &&
+		cases[number].point.sequence.count > 0;
+}
+
+static void see_all(struct driver *driver, struct trees *seen)
+{
+	struct batch *batch = driver->batch;
+	char path[128];
+	bool doubled;
+	uint32_t i;
+
+	for (i = 0; i < batch->num_cases; i++) {
+		if (is_of_interest(seen, batch->cases, i)) {
+			case_directory(batch, i, path, sizeof(path));
+			tree_read(path, seen->trees[i], TREE_SIZE, &doubled);
+		}
+	}
+}
+
+/*
+ * Names and contents alone. A process that dies in a create may have changed
+ * attributes that there is no record of (R1's exception): they can vanish.
+ */
+static void objects_of(const char *tree, char objects[TREE_SIZE])
+{
+	char *to = objects;
+	size_t n;
+
+	for (; *tree != '\0'; tree += n + (tree[n] == '\n')) {
+		int fields = 0;
+		size_t i;
+
+		n = strcspn(tree, "\n");
+		for (i = 0; i <= n && *tree != ' '; i++) {
+			/* Not mode, owner, time. */
+			if (fields < 2 || fields > 4) {
+				*to++ = i < n ? tree[i] : '\n';
+			}
+			fields += tree[i] == ' ';
+		}
+	}
+	*to = '\0';
+}
+
+static bool is_as_seen(const struct point *point, const char *seen,
+		       const char *tree)
+{
+	static char a[TREE_SIZE], b[TREE_SIZE];
+
+	if (same_tree(tree, seen, point->sequence.fail_at == 0)) {
+		return true;
+	}
+	objects_of(seen, a);
+	objects_of(tree, b);
+	return point->stop == STOP_SENT && same_text(a, b);
+}
+
+static void compare_all(struct driver *driver, const char *when,
+			struct trees *seen)
+{
+	struct batch *batch = driver->batch;
+	static char tree[TREE_SIZE];
+	char path[128];
+	bool doubled = false;
+	uint32_t i;
+
+	for (i = 0; i < batch->num_cases; i++) {
+		if (!is_of_interest(seen, batch->cases, i)) {
+			continue;
+		}
+		case_directory(batch, i, path, sizeof(path));
+		if (tree_read(path, tree, TREE_SIZE, &doubled) == 0 &&
+		    !doubled && is_as_seen(&batch->cases[i].point,
+					   seen->trees[i], tree)) {
+			continue;
+		}
+		seen->lost[i] = true;
+		if (report_lost(driver, i, when, "clients saw another")) {
+			tree_difference(seen->trees[i], tree, show_line);
+		}
+	}
+}
+
 /* ------------------------------------------------------------------ crash */
 
 static void redo_all(struct driver *driver, bool second)
@@ -403,18 +571,14 @@ static void redo_all(struct driver *driver, bool second)
 	}
 }
 
-static void run_to_crash(struct driver *driver)
+/* The old epoch goes: syncfs, and then the records. */
+static void purge(struct driver *driver)
 {
 	struct batch *batch = driver->batch;
-	pid_t host = start_host(driver);
 	char name[300];
 	int busy;
 	uint32_t i;
 
-	wait_for(driver, STAGE_WIPE);
-	pair_advance(driver->pair);
-	release(driver, STAGE_WIPE);
-	wait_for(driver, STAGE_PERSIST);
 	busy = pair_old_epoch_busy(driver->pair);
 	for (i = 0; i < batch->num_cases && busy != -1; i++) {
 		if (batch->cases[i].volume == busy) {
@@ -435,8 +599,33 @@ static void run_to_crash(struct driver *driver)
 			pair_wipe(driver->pair, i, false);
 		}
 	}
+}
+
+static void run_to_crash(struct driver *driver, bool alone,
+			 struct trees *seen)
+{
+	pid_t host = start_host(driver);
+	uint32_t i;
+
+	wait_for(driver, STAGE_WIPE);
+	pair_advance(driver->pair);
+	release(driver, STAGE_WIPE);
+	wait_for(driver, STAGE_PERSIST);
+	if (!alone) {
+		purge(driver);
+	}
 	release(driver, STAGE_PERSIST);
+	wait_for(driver, STAGE_DEAD);
+	if (seen != NULL) {
+		roll_forward(driver);
+		check_all(driver, "when smbd's death was rolled forward",
+			  seen->lost, seen->trees, false);
+	}
+	release(driver, STAGE_DEAD);
 	wait_for(driver, STAGE_CRASH);
+	if (seen != NULL) {
+		see_all(driver, seen);
+	}
 	for (i = 0; i < VOLUMES && driver->mutant == MUTANT_WIPE_EARLY; i++) {
 		pair_wipe(driver->pair, i, true);
 	}
@@ -448,31 +637,23 @@ static void run_to_crash(struct driver *driver)
 	driver->cuts++;
 }
 
-void batch_crash(struct driver *driver, const struct point *points,
-		 const int32_t *goldens, uint32_t count)
+static void kill_replays(struct driver *driver)
 {
-	static char trees[CASES_MAX][TREE_SIZE];
-	struct batch *batch = driver->batch;
-	bool lost[CASES_MAX] = { false };
 	uint32_t i;
 
-	for (i = 0; i < count; i++) {
-		batch->cases[i] = (struct crash_case) {
-			.point = points[i],
-			.volume = i % VOLUMES,
-			/* Not to be written to by the case. */
-			.golden = -2 - goldens[i],
-		};
-	}
-	begin_batch(driver, count);
-	run_to_crash(driver);
-	for (i = 0; i < count; i++) {
-		if (batch->cases[i].failed) {
-			report_broken(driver, i);
-		} else if (redo_killed(driver, i)) {
+	for (i = 0; i < driver->batch->num_cases; i++) {
+		if (!driver->batch->cases[i].failed &&
+		    redo_killed(driver, i)) {
 			driver->kills++;
 		}
 	}
+}
+
+static void replay_and_check(struct driver *driver, bool *lost)
+{
+	static char trees[CASES_MAX][TREE_SIZE];
+
+	kill_replays(driver);
 	redo_all(driver, false);
 	check_all(driver, "after replay", lost, trees, false);
 	redo_all(driver, true);
@@ -485,9 +666,56 @@ void batch_crash(struct driver *driver, const struct point *points,
 		check_all(driver, "after replay and another power cut", lost,
 			  trees, true);
 	}
+}
+
+static void replay_and_compare(struct driver *driver, struct trees *seen)
+{
+	kill_replays(driver);
+	redo_all(driver, false);
+	compare_all(driver, "after replay", seen);
+	redo_all(driver, true);
+	compare_all(driver, "after a second replay", seen);
+}
+
+void batch_crash(struct driver *driver, const struct point *points,
+		 const int32_t *goldens, uint32_t count)
+{
+	static struct trees seen;
+	const bool alone = points[0].sequence.alone;
+	struct batch *batch = driver->batch;
+	bool dies = false;
+	uint32_t i;
+
+	memset(seen.lost, 0, sizeof(seen.lost));
+
+	driver->disk = alone ? driver->apart : driver->together;
+	for (i = 0; i < count; i++) {
+		batch->cases[i] = (struct crash_case) {
+			.point = points[i],
+			.volume = i % VOLUMES,
+			/* Not to be written to by the case. */
+			.golden = -2 - goldens[i],
+		};
+		dies |= points[i].dies;
+	}
+	begin_batch(driver, count);
+	run_to_crash(driver, alone, dies ? &seen : NULL);
+	for (i = 0; i < count; i++) {
+		if (batch->cases[i].failed) {
+			report_broken(driver, i);
+		}
+	}
+	if (alone) {
+		check_all(driver, "after a power cut without a partner",
+			  seen.lost, seen.trees, false);
+	} else if (dies) {
+		replay_and_compare(driver, &seen);
+	} else {
+		replay_and_check(driver, seen.lost);
+	}
 	disk_unmount(driver->disk);
 	for (i = 0; i < count; i++) {
-		driver->lost += lost[i];
+		driver->lost += seen.lost[i];
 		if (batch->cases[i].point.sequence.count == 0 ||
 		    batch->cases[i].failed) {
 			continue;
@@ -496,6 +724,8 @@ void batch_crash(struct driver *driver, const struct point *points,
 		 * but is no point of its own. */
 		if (batch->cases[i].stopped) {
 			driver->points++;
+			driver->alone += alone;
+			driver->dying += batch->cases[i].point.dies;
 		} else {
 			driver->missed++;
 		}

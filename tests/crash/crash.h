@@ -9,12 +9,18 @@
  *
  * A case is one sequence of operations and one place to crash:
  *
- *   start ──► WIPE ──► PERSIST ──► CRASH
+ *   start ──► WIPE ──► PERSIST ──► DEAD ──► CRASH
  *
  * Each of them is a barrier for the whole batch: every process stops there
  * until the driver lets all go on. WIPE is between two operations: the driver
  * begins a new epoch. PERSIST is after any number of leaf calls: the driver
  * calls syncfs and has the old epoch wiped. CRASH is where the node dies.
+ * DEAD is where smbds have died, if only they die: mirrord rolls forward what
+ * they had under way, another smbd does the rest of the sequence, and then the
+ * node dies.
+ *
+ * A case without a partner has a file system of its own, nobody calls syncfs
+ * and nothing is replayed: what its client was told is on the disk.
  */
 
 #ifndef TESTS_CRASH_H
@@ -49,6 +55,7 @@ enum stage {
 	STAGE_START = 0,
 	STAGE_WIPE,
 	STAGE_PERSIST,
+	STAGE_DEAD,
 	STAGE_CRASH,
 	STAGE_END
 };
@@ -59,6 +66,7 @@ struct sequence {
 	bool as_user;		/* an unprivileged user does it */
 	bool has_ids;		/* what was there before has chosen ids */
 	bool sessions;		/* each operation by a smbd of its own */
+	bool alone;		/* no partner: written through to the disk */
 	uint8_t fail_at;	/* this leaf call fails; 0: none */
 	uint8_t break_at;	/* the link breaks at this record; 0: never */
 };
@@ -68,6 +76,9 @@ struct point {
 	struct sequence sequence;
 	uint8_t stop;
 	uint8_t stop_at;
+	bool dies;		/* there smbd, later the node */
+	bool between;		/* of three operations, another smbd does the
+				   second; the one that dies the others */
 	uint8_t wipe_at;	/* operations that are in the old epoch */
 	bool keep;		/* it was synced, and then not wiped */
 	uint8_t persist_at;	/* leaf calls that syncfs has seen */
@@ -101,7 +112,7 @@ struct crash_case {
 	int32_t golden;		/* write what is seen to this; < 0: no */
 
 	/* the host's */
-	struct mirror_id sessions[OPERATIONS_MAX];
+	struct mirror_id sessions[OPERATIONS_MAX + 1];
 	uint8_t num_sessions;
 	_Atomic uint8_t stage;
 	uint8_t attempts;	/* leaf calls, those that failed included */
@@ -110,6 +121,8 @@ struct crash_case {
 	uint8_t acknowledged;
 	uint8_t replied;	/* operations that were answered */
 	bool stopped;		/* at its point, and not at its end */
+	_Atomic bool others_turn;	/* point.between */
+	bool resumed;		/* smbd has died, this is another one */
 	bool failed;		/* something went wrong in the harness */
 	char problem[200];
 };

@@ -20,6 +20,11 @@
  * (4) of the plan, operation->alone; precondition() (the plan has seen to it).
  * tests/unit/test_replay.c is about these.
  *
+ * Seen to fail where smbd dies: nothing rolled forward; its locks freed at
+ * once; all of its records redone, not just those under way.
+ * Seen to fail without a partner: nothing written through; names not written
+ * through; of a hole that was punched, only the data.
+ *
  * What it does not do: two clients at a time, TLS (test_peer_link.c), the
  * owner's own timers, takeover and fencing (tests/integration).
  */
@@ -38,9 +43,8 @@
 #include <unistd.h>
 #include "driver.h"
 
-/* Sequences that are looked at together. */
-#define CHUNK 120
-#define BATCH 256
+/* Dead smbds are rolled forward one after the other on a volume. */
+#define DEATHS 64
 
 struct options {
 	const char *type;
@@ -48,6 +52,7 @@ struct options {
 	const char *host;
 	const char *only;	/* one point */
 	const char *cases;	/* file of points that are always tried */
+	uint32_t print;		/* so many sequences, and no more */
 	double minutes;		/* 0: until all is done */
 	uint64_t seed;
 	int32_t per_sequence;	/* points of one sequence at most; 0: all; -1:
@@ -195,8 +200,10 @@ static void start(struct driver *driver)
 	write_configuration(driver);
 	driver->pair = pair_new(driver, driver->directory,
 				driver->batch->mount, driver->smb_conf);
-	driver->disk = disk_new(driver, driver->type, driver->directory,
-				driver->batch->mount, BATCH);
+	driver->apart = disk_new(driver, driver->type, driver->directory,
+				 driver->batch->mount, true);
+	driver->together = disk_new(driver, driver->type, driver->directory,
+				    driver->batch->mount, false);
 }
 
 /* ----------------------------------------------------------------- chunks */
@@ -229,29 +236,35 @@ static void shuffle(struct candidate *list, size_t count, uint64_t *random)
  * How many points of a sequence: all of them with one operation; with three
  * there are so many sequences that a few of each must do, any of them.
  */
-static size_t most_points(const struct options *options, uint8_t operations)
+static size_t most_points(const struct options *options,
+			  const struct sequence *sequence, enum kind kind)
 {
-	static const size_t most[OPERATIONS_MAX + 1] = { 0, 0, 40, 3 };
+	static const size_t sample[KIND_END] = { 8, 1, 2 };
+	static const size_t most[KIND_END][OPERATIONS_MAX + 1] = {
+		[KIND_CUT] = { 0, 0, 40, 3 },
+		[KIND_DYING] = { 0, 0, 4, 1 },
+		[KIND_ALONE] = { 0, 0, 4, 2 },
+	};
 
 	if (options->per_sequence >= 0) {
 		return (size_t)options->per_sequence;
 	}
-	return options->sample ? 8 : most[operations];
+	return options->sample ? sample[kind] : most[kind][sequence->count];
 }
 
 static void queue_points(struct driver *driver, struct queue *queue,
-			 uint32_t sequences, const struct options *options,
-			 uint64_t *random)
+			 uint32_t sequences, enum kind kind,
+			 const struct options *options, uint64_t *random)
 {
 	uint32_t i;
 
 	queue->count = queue->used = 0;
 	for (i = 0; i < sequences; i++) {
 		const struct golden *g = &driver->batch->golden[i];
-		struct point *points = points_of(driver, g, random);
-		size_t n = talloc_array_length(points);
-		size_t most = most_points(options, g->sequence.count);
+		size_t most = most_points(options, &g->sequence, kind);
 		size_t first = queue->count;
+		struct point *points = points_of(driver, g, kind, random);
+		size_t n = talloc_array_length(points);
 		size_t k;
 
 		queue->points = talloc_realloc(driver, queue->points,
@@ -311,15 +324,17 @@ static int seat_of(struct seats *seats, const struct candidate *c,
 	return -1;
 }
 
-static void fill_batch(struct driver *driver, struct queue *queue)
+static void fill_batch(struct driver *driver, struct queue *queue,
+		       uint32_t most)
 {
 	static struct point points[BATCH];
 	static int32_t goldens[BATCH];
 	struct seats seats = { .count = 0 };
 	size_t i, left = queue->used;
+	uint32_t end = 0;
 
 	memset(points, 0, sizeof(points));
-	for (i = queue->used; i < queue->count && seats.count < BATCH &&
+	for (i = queue->used; i < queue->count && seats.count < most &&
 	     i < queue->used + 4 * BATCH; i++) {
 		struct candidate *c = &queue->points[i];
 		int seat = seat_of(&seats, c,
@@ -328,13 +343,28 @@ static void fill_batch(struct driver *driver, struct queue *queue)
 		if (seat == -1) {
 			continue;
 		}
+		end = (uint32_t)seat + 1 > end ? (uint32_t)seat + 1 : end;
 		points[seat] = c->point;
 		goldens[seat] = c->golden;
 		/* Those that are left stay in front. */
 		*c = queue->points[left++];
 	}
 	queue->used = left;
-	batch_crash(driver, points, goldens, BATCH);
+	batch_crash(driver, points, goldens, most == BATCH ? BATCH : end);
+}
+
+/* Those without a partner are few: each has a file system of its own. */
+static void fill_alone(struct driver *driver, struct queue *queue)
+{
+	static struct point points[VOLUMES];
+	static int32_t goldens[VOLUMES];
+	uint32_t n;
+
+	for (n = 0; n < VOLUMES && queue->used < queue->count; n++) {
+		points[n] = queue->points[queue->used].point;
+		goldens[n] = queue->points[queue->used++].golden;
+	}
+	batch_crash(driver, points, goldens, n);
 }
 
 /* ------------------------------------------------------------------- main */
@@ -343,11 +373,15 @@ static void run_all(struct driver *driver, const struct options *options,
 		    double end)
 {
 	struct sequence sequences[CHUNK];
-	struct queue queue = { .count = 0 };
+	struct queue queues[KIND_END] = { { .count = 0 } };
+	struct queue *cut = &queues[KIND_CUT];
+	struct queue *dying = &queues[KIND_DYING];
+	struct queue *alone = &queues[KIND_ALONE];
 	uint64_t random = options->seed;
 	uint64_t number = 0;
 
 	while (number < SEQUENCES_ALL && now_seconds() < end) {
+		enum kind kind;
 		uint32_t n;
 
 		for (n = 0; n < CHUNK && number < SEQUENCES_ALL; n++) {
@@ -359,9 +393,21 @@ static void run_all(struct driver *driver, const struct options *options,
 			}
 		}
 		batch_golden(driver, sequences, n);
-		queue_points(driver, &queue, n, options, &random);
-		while (queue.used < queue.count && now_seconds() < end) {
-			fill_batch(driver, &queue);
+		for (kind = KIND_CUT; kind < KIND_END; kind++) {
+			queue_points(driver, &queues[kind], n, kind, options,
+				     &random);
+		}
+		while ((cut->used < cut->count || dying->used < dying->count ||
+			alone->used < alone->count) && now_seconds() < end) {
+			if (cut->used < cut->count) {
+				fill_batch(driver, cut, BATCH);
+			}
+			if (dying->used < dying->count) {
+				fill_batch(driver, dying, DEATHS);
+			}
+			if (alone->used < alone->count) {
+				fill_alone(driver, alone);
+			}
 		}
 	}
 }
@@ -437,6 +483,7 @@ static void parse_options(int argc, char **argv, struct options *options,
 		{ "host", required_argument, NULL, 'H' },
 		{ "case", required_argument, NULL, 'c' },
 		{ "cases", required_argument, NULL, 'C' },
+		{ "print", required_argument, NULL, 'P' },
 		{ "minutes", required_argument, NULL, 'm' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "per-sequence", required_argument, NULL, 'p' },
@@ -463,6 +510,9 @@ static void parse_options(int argc, char **argv, struct options *options,
 			break;
 		case 'C':
 			options->cases = optarg;
+			break;
+		case 'P':
+			options->print = (uint32_t)atoi(optarg);
 			break;
 		case 'm':
 			options->minutes = atof(optarg);
@@ -506,6 +556,10 @@ int main(int argc, char **argv)
 	driver->mutant = options.mutant;
 	setlinebuf(stdout);
 	start(driver);
+	if (options.print > 0) {
+		print_sequences(driver, options.print, options.seed);
+		return driver->lost + driver->broken == 0 ? 0 : 1;
+	}
 	if (options.only == NULL) {
 		printf("%s: seed %llu\n", options.type,
 		       (unsigned long long)options.seed);
@@ -522,13 +576,16 @@ int main(int argc, char **argv)
 	}
 	seconds = now_seconds() - began;
 	printf("%s: %llu points, %llu lost, %llu replays failed, %llu cases "
-	       "broken; %llu cases missed their place, %llu power cuts, "
+	       "broken; %llu without a partner, %llu with a smbd that died "
+	       "first; %llu cases missed their place, %llu power cuts, "
 	       "%llu records replayed, %llu replays "
 	       "killed; %.0f s, %.0f points/s\n", driver->type,
 	       (unsigned long long)driver->points,
 	       (unsigned long long)driver->lost,
 	       (unsigned long long)driver->failed,
 	       (unsigned long long)driver->broken,
+	       (unsigned long long)driver->alone,
+	       (unsigned long long)driver->dying,
 	       (unsigned long long)driver->missed,
 	       (unsigned long long)driver->cuts,
 	       (unsigned long long)driver->records,

@@ -143,6 +143,79 @@ static struct conn_struct_tos *connect_share(
 	return made;
 }
 
+/* One operation, as smbd has it in a request. */
+static void run_operation(struct conn_struct_tos *made, uint32_t i)
+{
+	const struct sequence *sequence = &case_current()->point.sequence;
+	TALLOC_CTX *request = talloc_stackframe();
+	bool ok = operation_do(made->conn, sequence->operations[i]);
+
+	TALLOC_FREE(request);
+	case_replied(i + 1, ok);
+}
+
+/* In the smbd that will die: the other one does what comes next. */
+static void let_other(struct crash_case *c)
+{
+	const uint8_t records = c->records;
+
+	atomic_store(&c->others_turn, true);
+	while (atomic_load(&c->others_turn)) {
+		usleep(200);
+	}
+	link_skip(c->records - records);
+}
+
+/* In the other smbd: it has the second operation. */
+static void do_between(struct crash_case *c, const char *directory,
+		       const struct auth_session_info *info)
+{
+	struct conn_struct_tos *made = NULL;
+
+	link_forget();
+	made = connect_share(c, directory, info);
+	case_ready();
+	run_operation(made, 1);
+	smbd_change_to_root_user();
+	TALLOC_FREE(made);
+	atomic_store(&c->others_turn, false);
+}
+
+/*
+ * A smbd that dies is a process of its own. Returns where to go on: in it, at
+ * the beginning, and, when it is dead, in its parent, which is the next smbd.
+ */
+static uint32_t split(struct crash_case *c, const char *directory,
+		      const struct auth_session_info *info)
+{
+	pid_t pid = fork();
+	pid_t dead = 0;
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		return 0;
+	}
+	if (pid == -1) {
+		case_fail("no process that may die");
+	}
+	while (c->point.between && dead == 0) {
+		dead = waitpid(pid, NULL, WNOHANG);
+		if (atomic_load(&c->others_turn)) {
+			do_between(c, directory, info);
+			break;
+		}
+		usleep(200);
+	}
+	if (dead == 0 && waitpid(pid, NULL, 0) != pid) {
+		case_fail("a process that may die is not there");
+	}
+	if (c->failed) {
+		_exit(0);
+	}
+	link_forget();
+	return case_resume();
+}
+
 static void run_case(struct batch *batch, uint32_t number)
 {
 	struct crash_case *c = &batch->cases[number];
@@ -150,7 +223,7 @@ static void run_case(struct batch *batch, uint32_t number)
 	struct auth_session_info *info = NULL;
 	struct conn_struct_tos *made = NULL;
 	char directory[128];
-	uint32_t i;
+	uint32_t i, first = 0;
 
 	case_begin(batch, c);
 	case_directory(batch, number, directory, sizeof(directory));
@@ -158,22 +231,23 @@ static void run_case(struct batch *batch, uint32_t number)
 	if (info == NULL) {
 		case_fail("no session");
 	}
+	if (c->point.dies) {
+		first = split(c, directory, info);
+	}
 	made = connect_share(c, directory, info);
 	case_ready();
-	for (i = 0; i < c->point.sequence.count; i++) {
-		TALLOC_CTX *request = NULL;
-		bool ok;
-
-		if (i > 0 && c->point.sequence.sessions) {
+	for (i = first; i < c->point.sequence.count; i++) {
+		if (i > first && c->point.sequence.sessions) {
 			smbd_change_to_root_user();
 			TALLOC_FREE(made);
 			link_forget();
 			made = connect_share(c, directory, info);
 		}
-		request = talloc_stackframe();
-		ok = operation_do(made->conn, c->point.sequence.operations[i]);
-		TALLOC_FREE(request);
-		case_replied(i + 1, ok);
+		if (i == 1 && c->point.between && !c->resumed) {
+			let_other(c);
+			continue;
+		}
+		run_operation(made, i);
 	}
 	case_end();
 }

@@ -14,9 +14,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "crash.h"
 
-struct batch;
-struct crash_case;
 struct connection_struct;
 
 /* ------------------------------------------------------------ host_case.c */
@@ -24,6 +23,11 @@ struct connection_struct;
 void case_begin(struct batch *batch, struct crash_case *this_case);
 /* Before the first operation. */
 void case_ready(void);
+/* The process that did it until now is dead; rolls forward (STAGE_DEAD).
+ * Returns the operation (from 0) that comes next. */
+uint32_t case_resume(void);
+/* Where to end, from now on. */
+enum stop case_stop_kind(void);
 /* Operation n (from 1 on) was answered. */
 void case_replied(uint32_t n, bool succeeded);
 /* Record n is on its way. */
@@ -40,6 +44,8 @@ struct crash_case *case_current(void);
 
 /* What comes now is of another smbd. */
 void link_forget(void);
+/* Another smbd has sent so many records meanwhile. */
+void link_skip(uint8_t records);
 /* The event loop waits: nothing goes on without the partner. */
 void link_in_event_loop(bool is);
 

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,10 +55,39 @@ static void pass(enum stage last)
 	}
 }
 
+/* Only smbd: as it is, without any order. */
+static void die_here(void)
+{
+	pass(STAGE_PERSIST);
+	kill(getpid(), SIGKILL);
+}
+
+enum stop case_stop_kind(void)
+{
+	return self->resumed ? STOP_NEVER : (enum stop)self->point.stop;
+}
+
+uint32_t case_resume(void)
+{
+	/* What was under way may be done or not; nobody does it again. */
+	uint32_t next = self->replied +
+		(self->point.stop == STOP_REPLIED ? 0 : 1);
+
+	self->resumed = true;
+	self->acknowledged = self->records;
+	if (!self->failed) {
+		wait_at(STAGE_DEAD);
+	}
+	return next;
+}
+
 void case_stop(void)
 {
 	self->stopped = true;
 	running = false;
+	if (self->point.dies && !self->resumed) {
+		die_here();
+	}
 	pass(STAGE_CRASH);
 	/* The driver lets nobody go on from there. */
 	for (;;) {
@@ -84,7 +114,7 @@ static bool stop_here(enum stop stop, uint32_t at)
 {
 	/* A leaf call that fails has the number of the next one: there may be
 	 * one before the place that is meant. */
-	return self->stage >= STAGE_WIPE && self->point.stop == stop &&
+	return self->stage >= STAGE_WIPE && case_stop_kind() == stop &&
 		self->point.stop_at == at;
 }
 
@@ -261,6 +291,9 @@ void case_end(void)
 		g->leafs = self->leafs;
 	}
 	running = false;
+	if (self->point.dies && !self->resumed) {
+		die_here();
+	}
 	pass(STAGE_CRASH);
 	for (;;) {
 		pause();

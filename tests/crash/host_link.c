@@ -56,6 +56,11 @@ void link_forget(void)
 	before = case_current()->records;
 }
 
+void link_skip(uint8_t records)
+{
+	before += records;
+}
+
 static bool is_link(int fd)
 {
 	return case_current() != NULL && fd == link_socket;
@@ -117,7 +122,7 @@ static void note_record(struct crash_case *c)
 	}
 	c->records++;
 	case_sent(c->records);
-	deaf |= c->point.stop == STOP_HELD && c->records >= c->point.stop_at;
+	deaf |= case_stop_kind() == STOP_HELD && c->records >= c->point.stop_at;
 	if (condition == WHOLE && c->records == c->point.sequence.break_at) {
 		condition = BREAKING;
 	}
@@ -125,12 +130,15 @@ static void note_record(struct crash_case *c)
 
 static void note_session(struct crash_case *c, const struct mirror_id *id)
 {
-	uint8_t n = c->num_sessions;
+	const uint8_t n = c->num_sessions;
+	uint8_t i;
 
-	if (n > 0 && mirror_id_equal(&c->sessions[n - 1], id)) {
-		return;
+	for (i = 0; i < n; i++) {
+		if (mirror_id_equal(&c->sessions[i], id)) {
+			return;
+		}
 	}
-	if (n == OPERATIONS_MAX) {
+	if (n == OPERATIONS_MAX + 1) {
 		case_fail("more sessions than operations");
 	}
 	c->sessions[n] = *id;
@@ -227,7 +235,7 @@ static size_t look_at_sent(const struct msghdr *msg, struct stream *s)
 			n -= took;
 			total += took;
 			if (begins && s->type == FRAME_RECORD &&
-			    c->point.stop == STOP_SENT &&
+			    case_stop_kind() == STOP_SENT &&
 			    ++record == c->point.stop_at) {
 				swallowing = true;
 				return before_frame;

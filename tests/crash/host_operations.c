@@ -185,12 +185,16 @@ static bool resize(struct connection_struct *conn, const char *path,
 		   off_t length)
 {
 	struct files_struct *fsp = open_data(conn, path);
-	bool ok;
+	bool ok = true;
 
 	if (fsp == NULL) {
 		return false;
 	}
-	ok = vfs_set_filelen(fsp, length) == 0;
+	/* As smb_set_file_size() in smbd. */
+	if (length != fsp->fsp_name->st.st_ex_size) {
+		ok = vfs_set_filelen(fsp, length) == 0;
+		trigger_write_time_update_immediate(fsp);
+	}
 	return close_now(fsp) && ok;
 }
 
@@ -290,7 +294,9 @@ static bool rename_to(struct connection_struct *conn, const char *source,
 	if (NT_STATUS_IS_OK(status)) {
 		status = rename_internals_fsp(
 			conn, fsp, dirfsp, name,
-			last != NULL ? last + 1 : destination, 0, replace);
+			last != NULL ? last + 1 : destination,
+			FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM,
+			replace);
 	}
 	return close_now(fsp) && NT_STATUS_IS_OK(status);
 }

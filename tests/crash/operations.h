@@ -14,6 +14,8 @@
 #ifndef TESTS_CRASH_OPERATIONS_H
 #define TESTS_CRASH_OPERATIONS_H
 
+#include <stdbool.h>
+
 #define OPERATIONS_MAX 3
 
 #define OPERATIONS(X) \
@@ -71,5 +73,8 @@ enum operation_number {
 };
 
 const char *operation_number_name(unsigned int number);
+
+/* Can a client ask for it, with libsmb? */
+bool operation_has_smb(unsigned int number);
 
 #endif /* TESTS_CRASH_OPERATIONS_H */

@@ -50,6 +50,21 @@ struct store *pair_store(struct pair *pair, uint32_t volume)
 				   volume_name(volume))->store;
 }
 
+struct mirrord *pair_mirrord(struct pair *pair)
+{
+	return &pair->mirrord;
+}
+
+struct state_page *pair_page(struct pair *pair, uint32_t volume)
+{
+	return pair->pages[volume];
+}
+
+uint64_t pair_generation(void)
+{
+	return GENERATION;
+}
+
 struct pair *pair_new(TALLOC_CTX *mem_ctx, const char *directory,
 		      const char *mount, const char *smb_conf)
 {
@@ -107,7 +122,7 @@ static void free_slot(struct state_page *page, uint32_t slot,
 	state_page_free_slot(page, slot);
 }
 
-static void begin_volume(struct pair *pair, uint32_t volume, dev_t device)
+static void begin_volume(struct pair *pair, uint32_t volume, bool alone)
 {
 	const struct node *own =
 		&pair->mirrord.nodes->node[pair->mirrord.nodes->own];
@@ -118,9 +133,15 @@ static void begin_volume(struct pair *pair, uint32_t volume, dev_t device)
 	};
 	struct store_info info;
 	struct store *store;
+	char path[128];
+	struct stat st;
 	uint64_t closed;
 	int ret;
 
+	snprintf(path, sizeof(path), "%s/v%u", pair->mount, volume);
+	if (stat(path, &st) == -1) {
+		die("%s: %s", path, strerror(errno));
+	}
 	state_page_reap(page, free_slot, NULL);
 	/* All that is left of the last batch goes. */
 	state_page_set_wiped(page, state_page_epoch(page));
@@ -134,24 +155,21 @@ static void begin_volume(struct pair *pair, uint32_t volume, dev_t device)
 		die("wipe: %s", strerror(ret));
 	}
 	partner.incarnation = info.incarnation;
-	state_page_set_device(page, device);
+	state_page_set_device(page, st.st_dev);
 	/* Nobody else wants it. */
 	state_page_set_lease(page, UINT64_MAX);
-	state_page_set_mode(page, PAGE_MIRRORED, GENERATION, &partner);
+	state_page_set_mode(page, alone ? PAGE_DEGRADED : PAGE_MIRRORED,
+			    GENERATION, alone ? NULL : &partner);
 	pair->partners[volume] = partner;
 	pair->running = true;
 }
 
-void pair_begin(struct pair *pair)
+void pair_begin(struct pair *pair, const bool alone[VOLUMES])
 {
-	struct stat st;
 	uint32_t i;
 
-	if (stat(pair->mount, &st) == -1) {
-		die("%s: %s", pair->mount, strerror(errno));
-	}
 	for (i = 0; i < VOLUMES; i++) {
-		begin_volume(pair, i, st.st_dev);
+		begin_volume(pair, i, alone[i]);
 	}
 }
 

@@ -4,9 +4,13 @@
  * failing case is told and repeated by:
  *
  *   create_n,write_n:user,ids,one,fail0,break0:held6:wipe1:persist6:lazy:kill2
+ *   create_n,write_n:user,ids,one,fail0,break0:held6,dies:wipe1:persist6:..
+ *   create_n,write_n:user,ids,one,alone,fail0,break0:applied3:wipe0:persist0:..
  *
  * An unprivileged user creates n and writes to it (what was there before has
- * ids; one smbd does both; no call fails, the link does not break). The node
+ * ids; one smbd does both; no call fails, the link does not break; in the
+ * third there is no partner). The node, or in the second only smbd ("between":
+ * another smbd has done the second operation of three),
  * dies when the partner has the sixth record and the acknowledgement is under
  * way. The first operation is in an epoch that is wiped, syncfs has seen six
  * leaf calls, data stays in memory, and a first replay dies after two calls.
@@ -139,7 +143,7 @@ static void add_point(struct list *list, enum stop stop, uint8_t at,
 		.eager = has_data(&list->golden->sequence) &&
 			random_below(list->random, 2) == 1,
 	};
-	if (random_below(list->random, 2) == 1) {
+	if (random_below(list->random, 2) == 1 && !p->sequence.alone) {
 		p->kill_at = (uint8_t)(1 + random_below(
 			list->random, 2u + 2u * list->golden->records));
 	}
@@ -186,19 +190,77 @@ static uint8_t operation_of_leaf(const struct golden *g, uint8_t leaf)
 	return n;
 }
 
+/* No partner: no records, and only the client's own changes reach the disk. */
+static void add_alone(struct list *list, uint8_t failed)
+{
+	const struct golden *g = list->golden;
+	uint8_t n;
+
+	for (n = g->operation_leafs[failed] + 1; n <= g->leafs; n++) {
+		add_point(list, STOP_ACKNOWLEDGED, n, 0, false, 0);
+		add_point(list, STOP_APPLIED, n, 0, false, 0);
+	}
+	for (n = failed > 0 ? failed : 1; n <= g->sequence.count; n++) {
+		add_point(list, STOP_REPLIED, n, 0, false, 0);
+	}
+}
+
+static void add_death(struct list *list, enum stop stop, uint8_t at,
+		      uint8_t replied)
+{
+	const struct golden *g = list->golden;
+	uint8_t wipe_at = (uint8_t)random_below(list->random, replied + 1u);
+	struct point *p;
+
+	add_point(list, stop, at, wipe_at, false, g->operation_leafs[wipe_at]);
+	p = &list->points[talloc_array_length(list->points) - 1];
+	p->dies = true;
+	p->between = replied == 2 && g->sequence.count == 3 &&
+		stop != STOP_REPLIED && !g->sequence.sessions &&
+		random_below(list->random, 2) == 1;
+}
+
+/* Where smbd dies. It is rolled forward with a syncfs, so what was on the disk
+ * before does not matter. */
+static void add_deaths(struct list *list, uint8_t failed)
+{
+	const struct golden *g = list->golden;
+	uint8_t n;
+
+	for (n = g->operation_records[failed] + 1; n <= g->records; n++) {
+		add_death(list, STOP_SENT, n, operation_of_record(g, n));
+		add_death(list, STOP_HELD, n, operation_of_record(g, n));
+	}
+	for (n = g->operation_leafs[failed] + 1; n <= g->leafs; n++) {
+		add_death(list, STOP_ACKNOWLEDGED, n, operation_of_leaf(g, n));
+		add_death(list, STOP_APPLIED, n, operation_of_leaf(g, n));
+	}
+	for (n = failed > 0 ? failed : 1; n <= g->sequence.count; n++) {
+		add_death(list, STOP_REPLIED, n, n);
+	}
+}
+
 /*
  * A call that was made to fail fails at no replay: while its operation is
  * under way, "it was done" is right as well, and no run has shown that. So
  * places to crash come after it.
  */
 struct point *points_of(TALLOC_CTX *mem_ctx, const struct golden *golden,
-			uint64_t *random)
+			enum kind kind, uint64_t *random)
 {
 	struct list list = { .golden = golden, .random = random };
 	const uint8_t failed = golden->failed_in;
 	uint8_t n, operation;
 
 	list.points = talloc_array(NULL, struct point, 0);
+	if (golden->sequence.alone || kind != KIND_CUT) {
+		if (golden->sequence.alone && kind == KIND_ALONE) {
+			add_alone(&list, failed);
+		} else if (!golden->sequence.alone && kind == KIND_DYING) {
+			add_deaths(&list, failed);
+		}
+		return talloc_steal(mem_ctx, list.points);
+	}
 	for (n = golden->operation_records[failed] + 1; n <= golden->records;
 	     n++) {
 		operation = operation_of_record(golden, n);
@@ -234,10 +296,13 @@ void point_name(const struct point *p, char *text, size_t size)
 					       s->operations[i]));
 	}
 	snprintf(text + at, size - at,
-		 ":%s,%s,%s,fail%u,break%u:%s%u:%s%u:persist%u:%s:kill%u",
+		 ":%s,%s,%s%s,fail%u,break%u:%s%u%s:%s%u:persist%u:%s:kill%u",
 		 s->as_user ? "user" : "root", s->has_ids ? "ids" : "noids",
-		 s->sessions ? "each" : "one", s->fail_at, s->break_at,
-		 stop_names[p->stop], p->stop_at, p->keep ? "keep" : "wipe",
+		 s->sessions ? "each" : "one", s->alone ? ",alone" : "",
+		 s->fail_at, s->break_at,
+		 stop_names[p->stop], p->stop_at, p->between ? ",between" :
+		 p->dies ? ",dies" : "",
+		 p->keep ? "keep" : "wipe",
 		 p->wipe_at, p->persist_at, p->eager ? "eager" : "lazy",
 		 p->kill_at);
 }
@@ -278,13 +343,30 @@ static bool parse_stop(const char *text, struct point *point)
 	return false;
 }
 
-bool point_parse(const char *text, struct point *point)
+bool point_parse(const char *name, struct point *point)
 {
 	char operations[200], user[8], ids[8], each[8], stop[32];
-	char old[8], eager[8];
+	char old[8], eager[8], text[400];
 	unsigned int fail_at, break_at, wipe_at, persist_at, kill_at;
+	char *alone = NULL, *dies = NULL;
 
 	*point = (struct point) { .stop = STOP_NEVER };
+	snprintf(text, sizeof(text), "%s", name);
+	alone = strstr(text, ",alone,");
+	if (alone != NULL) {
+		point->sequence.alone = true;
+		memmove(alone, alone + 6, strlen(alone + 6) + 1);
+	}
+	dies = strstr(text, ",between:");
+	if (dies != NULL) {
+		point->dies = point->between = true;
+		memmove(dies, dies + 8, strlen(dies + 8) + 1);
+	}
+	dies = strstr(text, ",dies:");
+	if (dies != NULL) {
+		point->dies = true;
+		memmove(dies, dies + 5, strlen(dies + 5) + 1);
+	}
 	if (sscanf(text, "%199[^:]:%7[a-z],%7[a-z],%7[a-z],fail%u,"
 		   "break%u:%31[a-z0-9]:"
 		   "%4[a-z]%u:persist%u:%7[a-z]:kill%u",

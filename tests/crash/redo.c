@@ -150,6 +150,7 @@ int redo_volume(struct driver *driver, uint32_t volume, bool second)
 bool redo_killed(struct driver *driver, uint32_t number)
 {
 	const struct crash_case *c = &driver->batch->cases[number];
+	char path[128];
 	struct stat st;
 	uint64_t records;
 	int status;
@@ -160,7 +161,8 @@ bool redo_killed(struct driver *driver, uint32_t number)
 	}
 	child = fork();
 	if (child == 0) {
-		if (stat(driver->batch->mount, &st) == -1) {
+		case_directory(driver->batch, number, path, sizeof(path));
+		if (stat(path, &st) == -1) {
 			_exit(1);
 		}
 		leafs_watch(st.st_dev);

@@ -9,7 +9,12 @@ void sequence_number(struct sequence *sequence, uint64_t number,
 	uint8_t i;
 
 	*sequence = (struct sequence) { .count = 1 };
-	if (number >= OP_COUNT) {
+	if (number < OP_COUNT) {
+		sequence->alone = true;
+	} else {
+		number -= OP_COUNT;
+	}
+	if (!sequence->alone && number >= OP_COUNT) {
 		number -= OP_COUNT;
 		sequence->count = 2;
 	}
@@ -28,7 +33,8 @@ void sequence_number(struct sequence *sequence, uint64_t number,
 	sequence->has_ids = random_below(random, 2) == 1;
 	sequence->sessions = sequence->count > 1 &&
 		random_below(random, 2) == 1;
-	if (random_below(random, 8) == 0) {
+	sequence->alone |= sequence->count > 1 && random_below(random, 6) == 0;
+	if (!sequence->alone && random_below(random, 8) == 0) {
 		sequence->break_at = (uint8_t)(1 + random_below(random, 8));
 	}
 	if (sequence->count > 1 && random_below(random, 6) == 0) {
@@ -71,12 +77,13 @@ uint64_t sequence_any(uint64_t *random)
 {
 	switch (random_below(random, 6)) {
 	case 0:
-		return random_below(random, OP_COUNT);
+		return random_below(random, 2 * OP_COUNT);
 	case 1:
 	case 2:
-		return OP_COUNT + random_below(random, OP_COUNT * OP_COUNT);
+		return 2 * OP_COUNT +
+			random_below(random, OP_COUNT * OP_COUNT);
 	default:
-		return OP_COUNT + OP_COUNT * OP_COUNT +
+		return 2 * OP_COUNT + OP_COUNT * OP_COUNT +
 			random_below(random, OP_COUNT * OP_COUNT * OP_COUNT);
 	}
 }

@@ -309,6 +309,39 @@ bool tree_between(const char *first, const char *last, const char *found)
 	return true;
 }
 
+/* Up to the second field: a path and its number, or an attribute's name. */
+static size_t key_length(const char *line)
+{
+	size_t n = strspn(line, " ");
+
+	n += strcspn(line + n, " =\n");
+	if (line[0] != ' ' && line[n] == ' ') {
+		n += 1 + strcspn(line + n + 1, " \n");
+	}
+	return n;
+}
+
+bool tree_like(const char *first, const char *last, const char *like,
+	       const char *found)
+{
+	while (*like != '\0' && *found != '\0') {
+		size_t n = strcspn(like, "\n"), m = strcspn(found, "\n");
+		size_t key = key_length(like);
+
+		if (n != m || memcmp(like, found, n) != 0) {
+			if (key_length(found) != key ||
+			    memcmp(like, found, key) != 0 ||
+			    (has_line(first, like, n) &&
+			     has_line(last, like, n))) {
+				return false;
+			}
+		}
+		like += n + (like[n] == '\n');
+		found += m + (found[m] == '\n');
+	}
+	return *like == '\0' && *found == '\0';
+}
+
 static void lines_missing(const char *from, const char *in, char sign,
 			  void (*line)(char, const char *, int))
 {

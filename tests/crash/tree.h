@@ -24,6 +24,11 @@ int tree_read(const char *path, char *text, size_t size, bool *doubled);
 /* Has it all that first has, and besides nothing but what last has? */
 bool tree_between(const char *first, const char *last, const char *found);
 
+/* Is it like this one, but for lines in which first and last differ? What is
+ * on the disk of something that nobody waited for. */
+bool tree_like(const char *first, const char *last, const char *like,
+	       const char *found);
+
 /* To a file for people: lines that only one of the two has. */
 void tree_difference(const char *wanted, const char *found,
 		     void (*line)(char sign, const char *text, int length));
