@@ -65,12 +65,15 @@ static pid_t start_host(struct driver *driver)
 }
 
 /* Cases become ours when the host is dead (PR_SET_CHILD_SUBREAPER). */
-static void end_host(pid_t host)
+static void end_host(struct driver *driver, pid_t host)
 {
 	kill(-host, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
 		;
 	}
+	/* Of each process, two files. */
+	run_command("rm -rf %s/samba/msg.lock %s/samba/msg.sock",
+		    driver->directory, driver->directory);
 }
 
 static void wait_for(struct driver *driver, enum stage stage)
@@ -340,7 +343,7 @@ void batch_golden(struct driver *driver, const struct sequence *sequences,
 		wait_for(driver, i);
 		release(driver, i < STAGE_CRASH ? i : STAGE_DEAD);
 	}
-	end_host(host);
+	end_host(driver, host);
 	pair_end(driver->pair);
 	disk_unmount(driver->disk);
 	for (i = 0; i < count; i++) {
@@ -630,7 +633,7 @@ static void run_to_crash(struct driver *driver, bool alone,
 		pair_wipe(driver->pair, i, true);
 	}
 	disk_cut(driver->disk);
-	end_host(host);
+	end_host(driver, host);
 	pair_end(driver->pair);
 	disk_unmount(driver->disk);
 	disk_mount(driver->disk);
