@@ -494,7 +494,8 @@ static void see_all(struct driver *driver, struct trees *seen)
 
 /*
  * Names and contents alone. A process that dies in a create may have changed
- * attributes that there is no record of (R1's exception): they can vanish.
+ * attributes that there is no record of (R1's exception). They stay, unless
+ * an operation before has a record of the same attribute, which is redone.
  */
 static void objects_of(const char *tree, char objects[TREE_SIZE])
 {
@@ -527,7 +528,8 @@ static bool is_as_seen(const struct point *point, const char *seen,
 	}
 	objects_of(seen, a);
 	objects_of(tree, b);
-	return point->stop == STOP_SENT && same_text(a, b);
+	return point->stop == STOP_SENT && point->sequence.count > 1 &&
+		same_text(a, b);
 }
 
 static void compare_all(struct driver *driver, const char *when,
