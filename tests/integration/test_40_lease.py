@@ -2,6 +2,7 @@
 """An owner that was replaced while it stood still answers nothing (R12)."""
 
 import os
+import time
 
 from lab import ADDRESS, CREDENTIALS, Session
 
@@ -98,12 +99,17 @@ def test_leases_are_renewed(lab):
     """
     put(lab, 'peace', 'x')
     session = Session(lab)
-    for number in range(60):
-        session.send('get peace %s' % os.path.join(
-            lab.folder, 'shared/peace%d' % number))
-        lab.wait('an answer', lambda n=number: os.path.exists(os.path.join(
-            lab.folder, 'shared/peace%d' % n)), 0.5, 0.02)
+    waits = []
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        path = os.path.join(lab.folder, 'shared/peace%d' % len(waits))
+        began = time.monotonic()
+        session.send('get peace ' + path)
+        lab.wait('an answer', lambda p=path: os.path.exists(p), step=0.02)
+        waits.append(time.monotonic() - began)
     session.close()
+    # A busy machine may hold one up; leases that lapse hold up most.
+    assert sum(wait for wait in waits if wait > 0.4) < 2, waits
 
 
 def stored(lab):
