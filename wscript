@@ -168,7 +168,7 @@ def build_crash(bld, libs):
                  secrets3 samba-security CHARSET3 sys-rw samba-modules
                  cli-smb-common auth time-basic util-setid'''.split()
     public = '''samba-util.so.0 samba-errors.so.1 tevent-util.so.0
-                ndr-standard.so.0 ndr.so.3'''.split()
+                ndr-standard.so.0 ndr.so.3 smbconf.so.0'''.split()
     private_libs = ['-L' + PRIVATE_LIBS, '-Wl,-rpath,' + PRIVATE_LIBS,
                     '-Wl,-rpath-link,' + PRIVATE_LIBS,
                     '-Wl,--allow-shlib-undefined', '-Wl,--no-as-needed']

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "../common/event_log.h"
 #include "../common/record.h"
 #include "child.h"
@@ -87,8 +88,14 @@ static int roll_in_child(int out, void *private_data)
 			    owner->volume->name,
 			    owner->label.store_generation, &roll->session,
 			    roll->first, roll_take, roll);
-	if (ret != 0 || !roll->any) {
+	if (ret != 0) {
 		return ret;
+	}
+	if (!roll->any) {
+		/* Inside of a create it may have changed attributes that the
+		 * partner has no record of (R1's exception), and others see
+		 * them from now on. replay_run() would do it as well. */
+		return syncfs(owner->root_fd) == 0 ? 0 : errno;
 	}
 	ret = replay_run(roll->replay, NULL, NULL, &result);
 	dprintf(out, "%s\n", replay_describe(roll, &result));

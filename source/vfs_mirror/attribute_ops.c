@@ -194,6 +194,21 @@ static uint32_t acl_entry_id(const struct smb_acl_entry *entry)
 	}
 }
 
+/* libacl sorts named users and groups by their ids; first: of this tag. */
+static void acl_put(const uint8_t *first, uint8_t *at, uint16_t tag,
+		    const struct smb_acl_entry *entry)
+{
+	const uint32_t id = acl_entry_id(entry);
+
+	for (; at > first && IVAL(at - XATTR_ACL_ENTRY, 4) > id;
+	     at -= XATTR_ACL_ENTRY) {
+		memcpy(at, at - XATTR_ACL_ENTRY, XATTR_ACL_ENTRY);
+	}
+	SSVAL(at, 0, tag);
+	SSVAL(at, 2, entry->a_perm & 7);
+	SIVAL(at, 4, id);
+}
+
 /*
  * The partner has to have the ACL before it is set (R1), so its encoding
  * cannot be read back from the object: it is made here.
@@ -212,15 +227,16 @@ static uint8_t *acl_encode(TALLOC_CTX *mem_ctx, SMB_ACL_T acl, size_t *length)
 	}
 	SIVAL(value, 0, XATTR_ACL_VERSION);
 	for (tag = 0; tag < ARRAY_SIZE(acl_tags); tag++) {
+		const uint8_t *first = value + at;
+
 		for (i = 0; i < acl->count; i++) {
 			const struct smb_acl_entry *entry = &acl->acl[i];
 
 			if (entry->a_type != acl_tags[tag].samba) {
 				continue;
 			}
-			SSVAL(value, at, acl_tags[tag].kernel);
-			SSVAL(value, at + 2, entry->a_perm & 7);
-			SIVAL(value, at + 4, acl_entry_id(entry));
+			acl_put(first, value + at, acl_tags[tag].kernel,
+				entry);
 			at += XATTR_ACL_ENTRY;
 		}
 	}

@@ -143,6 +143,23 @@ static struct conn_struct_tos *connect_share(
 	return made;
 }
 
+/*
+ * What a process has open and locked in Samba's databases is its own, and void
+ * when it is dead. With the parent's name it would stay there: whoever makes a
+ * file that gets the inode of one that a dead process was about to delete is
+ * refused.
+ */
+static void become_smbd(void)
+{
+	NTSTATUS status = reinit_after_fork(global_messaging_context(),
+					    global_event_context(), true,
+					    NULL);
+
+	if (!NT_STATUS_IS_OK(status)) {
+		case_fail("no smbd of its own: %s", nt_errstr(status));
+	}
+}
+
 /* One operation, as smbd has it in a request. */
 static void run_operation(struct conn_struct_tos *made, uint32_t i)
 {
@@ -193,6 +210,7 @@ static uint32_t split(struct crash_case *c, const char *directory,
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		become_smbd();
 		return 0;
 	}
 	if (pid == -1) {
@@ -226,6 +244,7 @@ static void run_case(struct batch *batch, uint32_t number)
 	uint32_t i, first = 0;
 
 	case_begin(batch, c);
+	become_smbd();
 	case_directory(batch, number, directory, sizeof(directory));
 	info = session_of(frame, c->point.sequence.as_user);
 	if (info == NULL) {

@@ -30,6 +30,8 @@ uint32_t case_resume(void);
 enum stop case_stop_kind(void);
 /* Operation n (from 1 on) was answered. */
 void case_replied(uint32_t n, bool succeeded);
+/* Why the operation that is under way fails; the last reason counts. */
+void case_note(const char *what, const char *why);
 /* Record n is on its way. */
 void case_sent(uint32_t n);
 /* After the last one. Does not return. */

@@ -23,6 +23,7 @@ static struct batch *batch;
 static struct crash_case *self;
 static bool running;	/* operations are under way */
 static char directory[128];
+static char note[100];	/* why the operation under way failed */
 
 struct crash_case *case_current(void)
 {
@@ -214,7 +215,40 @@ void leaf_after(const char *call, int data_fd)
 	}
 }
 
+void leaf_failed(const char *call, int error)
+{
+	case_note(call, strerror(error));
+}
+
 /* ------------------------------------------------------------- operations */
+
+void case_note(const char *what, const char *why)
+{
+	snprintf(note, sizeof(note), "; %s: %s", what, why);
+}
+
+/*
+ * Until its place a case does what the undisturbed run did. One that does not
+ * shows nothing of what crashes do to what clients were told.
+ */
+static void compare_with_golden(uint32_t n, bool succeeded)
+{
+	const struct golden *g = NULL;
+
+	if (self->golden > -2 ||
+	    (self->resumed && self->point.stop != STOP_REPLIED)) {
+		return;
+	}
+	g = &batch->golden[-2 - self->golden];
+	if (succeeded == g->succeeded[n - 1] &&
+	    self->leafs == g->operation_leafs[n]) {
+		return;
+	}
+	case_fail("operation %u %s after %u leaf calls, undisturbed it %s "
+		  "after %u%s", n, succeeded ? "succeeded" : "failed",
+		  self->leafs, g->succeeded[n - 1] ? "succeeds" : "fails",
+		  g->operation_leafs[n], note);
+}
 
 void case_begin(struct batch *the_batch, struct crash_case *this_case)
 {
@@ -264,6 +298,8 @@ void case_replied(uint32_t n, bool succeeded)
 		case_fail("R2: replied before the partner has all records");
 	}
 	self->replied = (uint8_t)n;
+	compare_with_golden(n, succeeded);
+	note[0] = '\0';
 	if (g != NULL && self->plain) {
 		g->plain_succeeded[n - 1] = succeeded;
 	} else if (g != NULL) {

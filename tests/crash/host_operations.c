@@ -31,6 +31,17 @@ struct opening {
 	struct security_descriptor *sd;
 };
 
+/* Nobody else has anything open: who did is dead, or has closed it. */
+static void check_refusal(const char *path, NTSTATUS status)
+{
+	case_note(path, nt_errstr(status));
+	if (NT_STATUS_EQUAL(status, NT_STATUS_SHARING_VIOLATION) ||
+	    NT_STATUS_EQUAL(status, NT_STATUS_DELETE_PENDING)) {
+		case_fail("%s is refused because of others: %s", path,
+			  nt_errstr(status));
+	}
+}
+
 static NTSTATUS convert(struct connection_struct *conn, const char *path,
 			uint32_t flags, struct files_struct **dirfsp,
 			struct smb_filename **name)
@@ -52,6 +63,7 @@ static struct files_struct *open_as(struct connection_struct *conn,
 
 	status = convert(conn, how->path, UCF_PREP_CREATEFILE, &dirfsp, &name);
 	if (!NT_STATUS_IS_OK(status)) {
+		check_refusal(how->path, status);
 		return NULL;
 	}
 	status = SMB_VFS_CREATE_FILE(
@@ -60,7 +72,7 @@ static struct files_struct *open_as(struct connection_struct *conn,
 		how->disposition, how->options, how->attributes, 0, NULL, 0,
 		0, how->sd, NULL, &fsp, &info, NULL, NULL);
 	if (!NT_STATUS_IS_OK(status)) {
-		DBG_NOTICE("%s: %s\n", how->path, nt_errstr(status));
+		check_refusal(how->path, status);
 		return NULL;
 	}
 	return fsp;
@@ -96,7 +108,12 @@ static struct files_struct *open_for(struct connection_struct *conn,
 
 static bool close_now(struct files_struct *fsp)
 {
-	return NT_STATUS_IS_OK(close_file_free(NULL, &fsp, NORMAL_CLOSE));
+	NTSTATUS status = close_file_free(NULL, &fsp, NORMAL_CLOSE);
+
+	if (!NT_STATUS_IS_OK(status)) {
+		case_note("close", nt_errstr(status));
+	}
+	return NT_STATUS_IS_OK(status);
 }
 
 static bool create(struct connection_struct *conn, const char *path,

@@ -89,6 +89,8 @@ static void *real(const char *name)
 		inside--; \
 		if (result != (type)-1) { \
 			leaf_after(#name, data_fd); \
+		} else { \
+			leaf_failed(#name, saved_errno); \
 		} \
 		errno = saved_errno; \
 	} \
@@ -190,6 +192,8 @@ WRAPPER int posix_fallocate(int fd, off_t offset, off_t length)
 	result = next(fd, offset, length);
 	if (counts && result == 0) {
 		leaf_after("posix_fallocate", fd);
+	} else if (counts) {
+		leaf_failed("posix_fallocate", result);
 	}
 	return result;
 }

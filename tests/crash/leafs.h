@@ -19,10 +19,12 @@
 
 /*
  * Defined by the program. data_fd: file content was changed; or -1. A call
- * that leaf_before() says true of is not made: it fails with ENOSPC.
+ * that leaf_before() says true of is not made: it fails with ENOSPC, which
+ * leaf_failed() is not told.
  */
 bool leaf_before(const char *call);
 void leaf_after(const char *call, int data_fd);
+void leaf_failed(const char *call, int error);
 
 /* Calls about this device count from now on; 0: none. */
 void leafs_watch(dev_t device);

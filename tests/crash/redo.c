@@ -31,6 +31,10 @@ void leaf_after(const char *call, int data_fd)
 	}
 }
 
+void leaf_failed(const char *call, int error)
+{
+}
+
 struct adding {
 	struct replay *replay;
 	struct driver *driver;
