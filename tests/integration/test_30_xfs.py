@@ -18,6 +18,8 @@ def test_owner_power_cut_xfs(lab):
     """
     running = loads(lab, 'xfs')
     go_on(lab, running, 300)
+    stop_epochs(lab)            # so that something is not on the disk
+    go_on(lab, running, 20)
     lab.tb('crash', 'n0')
     lab.wait('taken over', lambda: lab.owner('ALPHA') == 'n1')
     go_on(lab, running)
