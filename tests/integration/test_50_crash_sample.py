@@ -8,6 +8,7 @@ CRASH_SEED=N in the environment does what is done for seed N.
 import os
 import random
 import re
+import shutil
 import signal
 
 from lab import ADDRESS, TOP, say
@@ -95,7 +96,7 @@ def start_clients(lab, sequences, journal):
 
 
 def found_trees(lab, node):
-    text = lab.on(node, TREES, 'show', '/srv/alpha/share/' + FOLDER,
+    text = lab.on(node, '/shared/crash_tree', 'show', '/srv/alpha/share/' + FOLDER,
                   str(SEQUENCES))
     trees = []
     for line in text.splitlines():
@@ -162,8 +163,10 @@ def test_crash_sample(lab):
         os.path.join(TOP, 'tests/crash/run'), '--print', str(SEQUENCES),
         '--seed', str(SEED)))
     assert len(sequences) == SEQUENCES
-    lab.on('n0', TREES, 'make', '/srv/alpha/share/' + FOLDER, str(SEQUENCES),
-           '2001')
+    # A node sees no folder of this machine but that one.
+    shutil.copy(TREES, os.path.join(lab.folder, 'shared'))
+    lab.on('n0', '/shared/crash_tree', 'make', '/srv/alpha/share/' + FOLDER,
+           str(SEQUENCES), '2001')
     total = sum(len(s.succeeds) for s in sequences)
     until = random.Random(SEED).randrange(total // 8, total * 7 // 8)
     say('        seed %d: power cut after %d of %d operations' % (
