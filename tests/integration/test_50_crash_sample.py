@@ -96,8 +96,8 @@ def start_clients(lab, sequences, journal):
 
 
 def found_trees(lab, node):
-    text = lab.on(node, '/shared/crash_tree', 'show', '/srv/alpha/share/' + FOLDER,
-                  str(SEQUENCES))
+    text = lab.on(node, '/shared/crash_tree', 'show',
+                  '/srv/alpha/share/' + FOLDER, str(SEQUENCES))
     trees = []
     for line in text.splitlines():
         if line.startswith('tree '):
