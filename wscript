@@ -54,6 +54,10 @@ def configure(cnf):
     cnf.env.append_value('CFLAGS', PLAIN)
     for lib in 'talloc tevent tdb gnutls jansson cmocka smbclient'.split():
         cnf.check_cfg(package=lib, args='--cflags --libs', uselib_store=lib.upper())
+    for package, store in (('libnl-3.0', 'NL'), ('libnl-route-3.0', 'NLROUTE'),
+                           ('libseccomp', 'SECCOMP')):
+        cnf.check_cfg(package=package, args='--cflags --libs',
+                      uselib_store=store)
     cnf.check_cc(lib='z', uselib_store='Z')
     cnf.env.LIB_SMBCONF = ['smbconf']
     cnf.env.LIB_PTHREAD = ['pthread']
@@ -81,6 +85,18 @@ def build(bld):
                         use='mirrord_parts common ' + libs,
                         install_path='/usr/sbin')
 
+    arpd = sources(bld, 'source/arpd/*.c', exclude=('main.c',))
+    arpd_libs = 'TALLOC TEVENT GNUTLS JANSSON NL NLROUTE SECCOMP'
+    bld.stlib(source=arpd, target='arpd_parts', features='c cstlib',
+              cflags=WARNINGS, includes='source/common source/arpd',
+              use=arpd_libs)
+    node = bld.path.find_node('source/arpd/main.c')
+    if node:
+        bld.program(source=[node], target='arpd', cflags=WARNINGS,
+                    includes='source/common source/arpd',
+                    use='arpd_parts common ' + arpd_libs,
+                    install_path='/usr/sbin')
+
     module = sources(bld, 'source/vfs_mirror/*.c')
     if module:
         bld.shlib(source=module, target='mirror',
@@ -100,6 +116,13 @@ def build(bld):
         bld.program(source=[node], target='tests/' + name, cflags=WARNINGS,
                     includes='source/common source/mirrord tests/unit',
                     use='mirrord_parts common CMOCKA ' + libs,
+                    install_path=None)
+    # Of arpd: headers of the same name would meet those of mirrord.
+    for node in sources(bld, 'tests/unit/arpd/test_*.c'):
+        name = os.path.basename(node.srcpath())[:-2]
+        bld.program(source=[node], target='tests/' + name, cflags=WARNINGS,
+                    includes='source/common source/arpd tests/unit',
+                    use='arpd_parts common CMOCKA ' + arpd_libs,
                     install_path=None)
     if module and bld.env.SAMBA_VERSION.startswith('4.17.'):
         # Parts of the module, with stubs for what smbd has.

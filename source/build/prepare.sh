@@ -22,11 +22,13 @@ packages=(
 	# to build
 	build-essential dpkg-dev pkg-config python3 libtalloc-dev libtevent-dev
 	libtdb-dev samba-dev libgnutls28-dev libcmocka-dev libjansson-dev
-	libacl1-dev libpopt-dev zlib1g-dev
+	libacl1-dev libpopt-dev zlib1g-dev libnl-3-dev libnl-route-3-dev
+	libseccomp-dev
 	# to run and to test
 	samba samba-vfs-modules smbclient samba-testsuite ctdb tdb-tools
 	libsmbclient-dev iproute2 iptables ethtool xfsprogs e2fsprogs attr acl
-	procps psmisc util-linux iputils-arping gnutls-bin faketime
+	procps psmisc util-linux iputils-arping gnutls-bin faketime nftables
+	tcpdump tshark
 	# make check-style
 	clang libclang-rt-dev clang-tidy cppcheck shellcheck
 )
