@@ -156,10 +156,9 @@ def build(bld):
     bld.install_files('/usr/share/ctdb/events/legacy',
                       sources(bld, 'ctdb-events/*.script'), chmod=0o755)
     bld.install_files('/usr/share/doc/samba-mirror/examples',
-                      sources(bld, 'conf/*', exclude=('mirrord.service',)))
-    unit = bld.path.find_node('conf/mirrord.service')
-    if unit:
-        bld.install_files('/usr/lib/systemd/system', [unit])
+                      sources(bld, 'conf/*', exclude=('mirrord.service', 'arpd.service')))
+    bld.install_files('/usr/lib/systemd/system',
+                      sources(bld, 'conf/*.service'))
     for section in '18':
         bld.install_files('/usr/share/man/man' + section,
                           sources(bld, 'docs/*.' + section))

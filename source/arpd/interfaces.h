@@ -9,6 +9,10 @@
 #ifndef ARPD_INTERFACES_H
 #define ARPD_INTERFACES_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <talloc.h>
 #include <tevent.h>
 #include "net.h"
 #include "settings.h"
@@ -25,7 +29,7 @@ struct interface {
 	char name[NET_NAME_SIZE];
 	bool interconnect;
 	bool carrier;		/* up, and running */
-	uint64_t carrier_since;	/* ms of timer.h's clock, of the last change */
+	uint64_t carrier_since;	/* ms of clock.h, of the last change */
 	uint32_t mtu;
 	struct net_mac mac;
 	struct interface_address addresses[INTERFACE_ADDRESSES_MAX];
@@ -44,7 +48,8 @@ typedef void (*interfaces_changed)(void *private_data,
 				   const struct interface *interface,
 				   enum interfaces_change change);
 
-/* Reads all that there is, then watches. 0 or errno. */
+/* Reads all that there is, then watches. changed() must only note that there is
+ * something to look at, and look later. 0 or errno. */
 int interfaces_new(TALLOC_CTX *mem_ctx,
 		   struct tevent_context *ev,
 		   const struct settings *settings,
@@ -68,6 +73,10 @@ const struct interface *interfaces_for_address(
 	const struct interfaces *interfaces,
 	const struct net_address *address,
 	uint8_t *prefix);
+/* Messages of the kernel, as they came; for the fuzzer. */
+void interfaces_take(struct interfaces *interfaces, uint8_t *data,
+		     size_t length);
+
 /* Is the address on this machine, on any interface (lo, too)? */
 bool interfaces_is_local(const struct interfaces *interfaces,
 			 const struct net_address *address);

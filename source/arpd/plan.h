@@ -41,13 +41,15 @@
 #include "settings.h"
 
 #define PLAN_LINGER_MS 5000
+/* A helper that does not say that it passes: ask the next one. */
+#define PLAN_PATIENCE_MS 1000
 #define PLAN_ADDRESSES_MAX BEACON_ADDRESSES_MAX
 
 struct plan_held {
 	struct net_address address;	/* with its prefix */
 	uint32_t interface;
 	uint32_t helper;		/* NET_NOBODY: none needed, or none */
-	bool wants_helper;		/* and there may be none */
+	uint64_t asked;			/* ms, since when it is that helper */
 	bool passed;			/* the helper says that it does it */
 	bool silent;
 };

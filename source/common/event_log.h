@@ -92,7 +92,40 @@
 	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING, "") \
 	EVENT(STATE, "M040", "state", LOG_INFO, "")			\
 	EVENT(STARTED, "M050", "started", LOG_NOTICE, "")		\
-	EVENT(STOPPED, "M051", "stopped", LOG_NOTICE, "")
+	EVENT(STOPPED, "M051", "stopped", LOG_NOTICE, "")		\
+	EVENT(ARPD_STARTED, "N001", "arpd-started", LOG_NOTICE, "")	\
+	EVENT(ARPD_STOPPED, "N002", "arpd-stopped", LOG_NOTICE, "")	\
+	EVENT(ARPD_CONFIG, "N003", "arpd-config-error", LOG_ERR,	\
+	      "Correct it, then start arpd")				\
+	EVENT(PLAN_FAILED, "N004", "network-not-changed", LOG_CRIT,	\
+	      "The kernel did not take a change of routes, rules, "	\
+	      "proxies or nftables; it is tried again. Is nftables "	\
+	      "installed, is a kernel module missing?")			\
+	EVENT(BEACON_REFUSED, "N005", "beacon-refused", LOG_ERR,	\
+	      "If it is a node of this cluster: copy the key file from " \
+	      "a node that works. If not: find out who it is")		\
+	EVENT(CUT_OFF, "N006", "cut-off", LOG_CRIT,			\
+	      "See the cables and switches of this node")		\
+	EVENT(DEATH_UNTOLD, "N007", "death-untold", LOG_ERR,		\
+	      "ctdb finds it out itself, in seconds")			\
+	EVENT(PASS_ASKED, "N040", "pass-through-asked", LOG_WARNING,	\
+	      "See cable, port and switch of the interface")		\
+	EVENT(PASSED, "N041", "passed-through", LOG_WARNING,		\
+	      "Clients are served through the other node. See cable, "	\
+	      "port and switch of the interface")			\
+	EVENT(PASS_OVER, "N042", "pass-through-over", LOG_NOTICE, "")	\
+	EVENT(PASSING, "N043", "passing", LOG_NOTICE,			\
+	      "See cable, port and switch of that node")		\
+	EVENT(PASSING_OVER, "N044", "passing-over", LOG_NOTICE, "")	\
+	EVENT(ADDRESS_ADDED, "N050", "address-added", LOG_NOTICE, "")	\
+	EVENT(ADDRESS_REMOVED, "N051", "address-removed", LOG_NOTICE, "") \
+	EVENT(DUPLICATE_ADDRESS, "N052", "duplicate-address", LOG_CRIT,	\
+	      "Find that device and give it another address; until "	\
+	      "then the address of the service stays down")		\
+	EVENT(OLD_OWNER_ANSWERS, "N053", "old-owner-answers", LOG_WARNING, \
+	      "Switch that node off if clients do not reach the service") \
+	EVENT(ADDRESS_CLAIMED, "N054", "address-claimed", LOG_ERR,	\
+	      "Two have this address: find the other one by its MAC")
 
 #define EVENT_LOG_ENUM(symbol, code, name, severity, advice) EVENT_##symbol,
 enum event_id {
