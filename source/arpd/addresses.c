@@ -6,7 +6,7 @@
 #include "../common/event_log.h"
 #include "../common/timer.h"
 #include "addresses.h"
-#include "clock.h"
+#include "connections.h"
 #include "ports.h"
 
 #define PROBES 2
@@ -274,11 +274,12 @@ static void take_finish(struct take *take)
 				interface->name, strerror(ret)));
 			continue;
 		}
+		arpd_announce(arpd, &row->address, interface);
 		if (!row->here) {
 			event_address(arpd, EVENT_ADDRESS_ADDED,
 				      &row->address, row->interface);
+			connections_tickle(arpd->connections, &row->address);
 		}
-		arpd_announce(arpd, &row->address, interface);
 	}
 	/* The others learn of it at once, not with the next beacon. */
 	arpd_note(arpd);

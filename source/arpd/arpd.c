@@ -9,6 +9,7 @@
 #include "addresses.h"
 #include "arpd.h"
 #include "clock.h"
+#include "connections.h"
 #include "control.h"
 #include "ports.h"
 
@@ -468,6 +469,9 @@ static int make_parts(struct arpd *arpd, char **problem, TALLOC_CTX *mem_ctx)
 	}
 	if (ret == 0) {
 		ret = ports_new(arpd, &arpd->ports);
+	}
+	if (ret == 0) {
+		ret = connections_new(arpd, &arpd->connections);
 	}
 	if (ret == 0) {
 		ret = control_new(arpd, &arpd->control, problem);

@@ -28,6 +28,7 @@
 #include "settings.h"
 
 struct addresses;
+struct connections;
 struct control;
 struct ports;
 struct timer;
@@ -44,6 +45,7 @@ struct arpd {
 	struct announce *announce;
 	struct ports *ports;
 	struct addresses *addresses;
+	struct connections *connections;
 	struct control *control;
 
 	struct plan *plan;		/* in force */

@@ -8,6 +8,7 @@
 #include "../common/event_log.h"
 #include "addresses.h"
 #include "clock.h"
+#include "connections.h"
 #include "frame.h"
 #include "ports.h"
 #include "relay.h"
@@ -52,6 +53,8 @@ static void take_beacon(struct arpd *arpd, uint32_t interface,
 	}
 	if (ret == 0) {
 		peers_beacon(arpd->peers, interface, &beacon, clock_us());
+	} else {
+		connections_heard(arpd->connections, frame, length);
 	}
 }
 

@@ -110,6 +110,9 @@ enum raw_kind {
 	RAW_ARP,	/* ARP, also what is not for us */
 	RAW_ND,		/* IPv6 neighbour solicitations and advertisements */
 	RAW_NETBIOS,	/* IPv4 UDP to port 137 or 138, link broadcasts only */
+	/* Of no interface: whole IP packets, to be sent only. */
+	RAW_TICKLE,
+	RAW_TICKLE6,
 	RAW_KIND_END
 };
 

@@ -124,6 +124,10 @@
 	      "then the address of the service stays down")		\
 	EVENT(OLD_OWNER_ANSWERS, "N053", "old-owner-answers", LOG_WARNING, \
 	      "Switch that node off if clients do not reach the service") \
+	EVENT(TICKLED, "N055", "tickled", LOG_INFO, "")			\
+	EVENT(CONNECTIONS_UNKNOWN, "N056", "connections-unknown",	\
+	      LOG_WARNING, "Clients wait for their own time-outs after a " \
+	      "takeover. Is the kernel's inet_diag there?")		\
 	EVENT(ADDRESS_CLAIMED, "N054", "address-claimed", LOG_ERR,	\
 	      "Two have this address: find the other one by its MAC")
 
