@@ -295,10 +295,11 @@ static void take_probe(void *private_data)
 	struct take *take = private_data;
 	struct arpd *arpd = take->arpd;
 	uint8_t frame[FRAME_MAX];
+	bool last = take->probes == PROBES;
 	uint32_t open = 0;
 	uint32_t i;
 
-	for (i = 0; i < take->count; i++) {
+	for (i = 0; !last && i < take->count; i++) {
 		const struct taking *row = &take->rows[i];
 		const struct interface *interface = interfaces_by_index(
 			arpd->interfaces, row->interface);
@@ -312,7 +313,7 @@ static void take_probe(void *private_data)
 			   frame_probe(frame, &row->address,
 				       &interface->mac));
 	}
-	if (open == 0 || take->probes == PROBES) {
+	if (open == 0) {
 		take_finish(take);
 		return;
 	}
