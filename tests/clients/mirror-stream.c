@@ -139,7 +139,7 @@ static void wrong(struct stream *s, unsigned block)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* --------------------------------------------------------------- what it does */
+/* -------------------------------------------------------------- what it does */
 
 static bool connected(struct stream *s)
 {
