@@ -14,6 +14,7 @@
 #include "ports.h"
 
 #define RETRY_MS 1000
+#define PAUSE_US 50000
 
 /* ---------------------------------------------------------------- in words */
 
@@ -115,13 +116,34 @@ static void beacon_time(void *private_data)
 					 beacon_time, arpd);
 }
 
+/* The loop never waits for longer than a beacon's interval. When it did, this
+ * process stood still, and cannot know who was silent meanwhile. */
+static void after_wait(enum tevent_trace_point point, void *private_data)
+{
+	struct arpd *arpd = private_data;
+	uint64_t interval = (uint64_t)arpd->settings->beacon_ms * 1000;
+	uint64_t now = clock_us();
+
+	if (point != TEVENT_TRACE_AFTER_WAIT) {
+		return;
+	}
+	if (arpd->last_wait != 0 &&
+	    now - arpd->last_wait > interval + PAUSE_US) {
+		peers_paused(arpd->peers, now - arpd->last_wait - interval);
+	}
+	arpd->last_wait = now;
+}
+
 static void peers_time(void *private_data)
 {
 	struct arpd *arpd = private_data;
-	uint64_t now = clock_us();
-	uint64_t next = peers_tick(arpd->peers, now);
-	uint64_t ms = next > now ? (next - now) / 1000 + 1 : 1;
+	uint64_t now, next, ms;
 
+	/* What has come in was not missed. */
+	ports_read(arpd->ports);
+	now = clock_us();
+	next = peers_tick(arpd->peers, now);
+	ms = next > now ? (next - now) / 1000 + 1 : 1;
 	/* Beacons that come in move it: not later than one interval. */
 	if (ms > arpd->settings->beacon_ms) {
 		ms = arpd->settings->beacon_ms;
@@ -509,6 +531,7 @@ struct arpd *arpd_new(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 		}
 		return NULL;
 	}
+	tevent_set_trace_callback(ev, after_wait, arpd);
 	arpd->links_changed = true;
 	arpd_note(arpd);
 	beacon_time(arpd);

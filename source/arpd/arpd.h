@@ -52,6 +52,7 @@ struct arpd {
 	bool applied;			/* the kernel took it */
 	uint64_t started;		/* ms */
 	struct tevent_immediate *look;	/* something was noted */
+	uint64_t last_wait;		/* us, when the loop last went on */
 	bool noted;
 	bool links_changed;
 	struct timer *plan_timer;

@@ -9,13 +9,16 @@
  * An Ethernet frame, EtherType 0x88b5 (for local experiments; IEEE 802), to
  * the group address BEACON_GROUP. Integers are big endian:
  *
- *   magic "SMBB"  version u8 (1)  flags u8  size u16 (of all, without the MAC)
- *   node u32  interface u32  session u64  sequence u64  mac[6]
+ *   magic "SMBB"  version u8 (1)  flags u8  size u16 (of all, without the HMAC)
+ *   node u32  interface u32  session u64  sequence u64  count u64  mac[6]
  *   num_hearings u8  num_addresses u8
  *   hearings:  node u32, interface u32, their_interface u32, session u64,
  *              sequence u64, age_us u32
- *   addresses: family u8, state u8, node u32, bytes[16]
- *   HMAC-SHA256 of all before it, with a key derived from the cluster key
+ *   addresses: family u8 (2: IPv4, 10: IPv6), state u8, node u32, bytes[16]
+ *   HMAC-SHA256 of all from the magic on, with a key derived from the cluster
+ *   key: HMAC-SHA256(cluster key, "samba-mirror beacon 1")
+ *
+ * What comes behind the HMAC is padding and not looked at.
  */
 
 #ifndef ARPD_BEACON_H
@@ -59,6 +62,8 @@ struct beacon {
 	uint32_t interface;	/* index at the sender */
 	uint64_t session;	/* random, of this arpd process */
 	uint64_t sequence;	/* of all beacons of the session */
+	uint64_t count;		/* of the session's on this interface: what is
+				   missing on a path is known, not guessed */
 	struct net_mac mac;	/* of the interface; what the frame says can
 				   be anybody's */
 	uint32_t num_hearings;
@@ -73,12 +78,31 @@ struct beacon_key;
 int beacon_key_load(TALLOC_CTX *mem_ctx, const char *path,
 		    struct beacon_key **key, char **problem);
 
-/* The whole frame, with its Ethernet header; 0: does not fit. */
+/* The same for a key that is there already. 0 or errno. */
+int beacon_key_derive(TALLOC_CTX *mem_ctx,
+		      const uint8_t *bytes, size_t size,
+		      struct beacon_key **key);
+
+#define BEACON_HMAC_SIZE 32
+
+/* For other frames of ours. False: no memory. */
+bool beacon_hmac(const struct beacon_key *key, const uint8_t *bytes,
+		 size_t size, uint8_t digest[BEACON_HMAC_SIZE]);
+
+/*
+ * The whole frame, with its Ethernet header; 0: cannot be sent (too many rows,
+ * no session, no interface, no MAC of an interface, a family or state that
+ * does not exist).
+ */
 size_t beacon_push(const struct beacon_key *key,
 		   const struct beacon *beacon,
 		   uint8_t frame[BEACON_FRAME_MAX]);
 
-/* 0; EBADMSG: no beacon, EACCES: not of somebody who has our key. */
+/*
+ * 0; EBADMSG: no beacon (or one that beacon_push() would not make), EACCES: not
+ * of somebody who has our key. Nothing but the size is looked at before the
+ * HMAC is. Addresses have all bits as prefix.
+ */
 int beacon_pull(const struct beacon_key *key,
 		const uint8_t *frame, size_t length,
 		struct beacon *beacon);

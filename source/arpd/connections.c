@@ -17,7 +17,6 @@
 #include "connections.h"
 #include "ports.h"
 
-#define HMAC_SIZE 32
 #define PARTS_MAX (CONNECTIONS_MAX / CONNECTIONS_ROWS + 1)
 #define TICKLE_ROUNDS 4
 
@@ -146,9 +145,9 @@ static void tell_part(struct connections *connections,
 	length = connections_push(frame, list, &peer->best->their_mac,
 				  &interface->mac);
 	if (length != 0 &&
-	    beacon_hmac(arpd->key, frame, length, frame + length) == 0) {
+	    beacon_hmac(arpd->key, frame, length, frame + length)) {
 		ports_send(arpd->ports, interface->index, frame,
-			   length + HMAC_SIZE);
+			   length + BEACON_HMAC_SIZE);
 	}
 }
 
@@ -247,15 +246,16 @@ bool connections_heard(struct connections *connections,
 {
 	struct arpd *arpd = connections->arpd;
 	struct connections_frame list;
-	uint8_t hmac[HMAC_SIZE];
+	uint8_t hmac[BEACON_HMAC_SIZE];
 
-	if (length < HMAC_SIZE ||
-	    connections_pull(frame, length - HMAC_SIZE, &list) != 0) {
+	if (length < BEACON_HMAC_SIZE ||
+	    connections_pull(frame, length - BEACON_HMAC_SIZE, &list) != 0) {
 		return false;
 	}
-	if (beacon_hmac(arpd->key, frame, length - HMAC_SIZE, hmac) == 0 &&
-	    gnutls_memcmp(hmac, frame + length - HMAC_SIZE,
-			  HMAC_SIZE) == 0 &&
+	if (beacon_hmac(arpd->key, frame, length - BEACON_HMAC_SIZE,
+			hmac) &&
+	    gnutls_memcmp(hmac, frame + length - BEACON_HMAC_SIZE,
+			  BEACON_HMAC_SIZE) == 0 &&
 	    list.for_session == arpd->session &&
 	    list.node < arpd->settings->num_nodes && list.node != arpd->own) {
 		take_list(connections, &list);

@@ -13,7 +13,6 @@
 #define ETHERNET_HEADER 14
 #define HEADER 36
 #define ROW 38
-#define HMAC_SIZE 32
 #define TCP_HEADER 20
 #define TCP_ACK 0x10
 #define TTL 64
@@ -85,7 +84,7 @@ size_t connections_push(uint8_t *frame, const struct connections_frame *list,
 {
 	struct cursor c = {
 		.data = frame,
-		.length = BEACON_FRAME_MAX - HMAC_SIZE,
+		.length = BEACON_FRAME_MAX - BEACON_HMAC_SIZE,
 	};
 	uint32_t i;
 
@@ -161,13 +160,7 @@ int connections_pull(const uint8_t *frame, size_t length,
 		pull_address(&c, family, &row->address);
 		pull_address(&c, family, &row->client);
 	}
-	/* Short frames are padded by who sends them, with zeros. */
-	while (!c.bad && c.offset < c.length) {
-		if (pull(&c, 1) != 0) {
-			return EBADMSG;
-		}
-	}
-	return c.bad ? EBADMSG : 0;
+	return c.bad || c.offset != c.length ? EBADMSG : 0;
 }
 
 /* ------------------------------------------------------------------- tickles */

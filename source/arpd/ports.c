@@ -46,12 +46,11 @@ static void take_beacon(struct arpd *arpd, uint32_t interface,
 	int ret = beacon_pull(arpd->key, frame, length, &beacon);
 
 	if (ret == EACCES) {
-		event_log_once(EVENT_BEACON_REFUSED, "key",
-			       "a beacon on interface %u was not made with "
-			       "our cluster key", interface);
-		return;
-	}
-	if (ret == 0) {
+		struct net_mac from;
+
+		memcpy(from.bytes, frame + NET_MAC_SIZE, NET_MAC_SIZE);
+		peers_refused(arpd->peers, interface, &from);
+	} else if (ret == 0) {
 		peers_beacon(arpd->peers, interface, &beacon, clock_us());
 	} else {
 		connections_heard(arpd->connections, frame, length);
@@ -84,10 +83,8 @@ static void (*const takers[RAW_KIND_END])(struct arpd *arpd,
 	[RAW_NETBIOS] = take_netbios,
 };
 
-static void on_frame(struct tevent_context *ev, struct tevent_fd *fde,
-		     uint16_t flags, void *private_data)
+static void read_frames(struct port_socket *sock)
 {
-	struct port_socket *sock = private_data;
 	struct port *port = sock->port;
 	uint8_t frame[FRAME_ROOM];
 	int i;
@@ -102,6 +99,21 @@ static void on_frame(struct tevent_context *ev, struct tevent_fd *fde,
 		}
 		takers[sock->kind](port->ports->arpd, port->interface, frame,
 				   length);
+	}
+}
+
+static void on_frame(struct tevent_context *ev, struct tevent_fd *fde,
+		     uint16_t flags, void *private_data)
+{
+	read_frames(private_data);
+}
+
+void ports_read(struct ports *ports)
+{
+	uint32_t i;
+
+	for (i = 0; i < ports->num_rows; i++) {
+		read_frames(&ports->rows[i].sockets[RAW_BEACON]);
 	}
 }
 

@@ -18,6 +18,9 @@ int ports_new(struct arpd *arpd, struct ports **ports);
  * that were not. */
 void ports_sync(struct ports *ports);
 
+/* Read what has come in, beacons only. */
+void ports_read(struct ports *ports);
+
 /* Errors are not told: frames get lost anyway. */
 void ports_send(struct ports *ports, uint32_t interface,
 		const uint8_t *frame, size_t length);

@@ -101,13 +101,35 @@
 	      "The kernel did not take a change of routes, rules, "	\
 	      "proxies or nftables; it is tried again. Is nftables "	\
 	      "installed, is a kernel module missing?")			\
-	EVENT(BEACON_REFUSED, "N005", "beacon-refused", LOG_ERR,	\
-	      "If it is a node of this cluster: copy the key file from " \
-	      "a node that works. If not: find out who it is")		\
 	EVENT(CUT_OFF, "N006", "cut-off", LOG_CRIT,			\
 	      "See the cables and switches of this node")		\
 	EVENT(DEATH_UNTOLD, "N007", "death-untold", LOG_ERR,		\
 	      "ctdb finds it out itself, in seconds")			\
+	EVENT(PATH_UP, "N010", "path-up", LOG_NOTICE, "")		\
+	EVENT(PATH_NO_CARRIER, "N011", "path-no-carrier", LOG_WARNING,	\
+	      "Check the cable, the port of the switch and whether the " \
+	      "other end is on")					\
+	EVENT(PATH_NOT_HEARD, "N012", "path-not-heard", LOG_WARNING,	\
+	      "If the other node runs: check its port and cable, and "	\
+	      "the switches between the two (VLAN, loop protection, "	\
+	      "filters of multicast or of EtherType 0x88b5)")		\
+	EVENT(PATH_ONE_WAY, "N013", "path-one-way", LOG_WARNING,	\
+	      "Frames get lost in one direction: check the transceivers " \
+	      "and fibres, and filters of the switches")		\
+	EVENT(PEER_SILENT, "N014", "peer-silent", LOG_ERR,		\
+	      "See whether the node runs, and arpd on it")		\
+	EVENT(PEER_HEARD, "N015", "peer-heard", LOG_NOTICE, "")		\
+	EVENT(PEER_LEFT, "N016", "peer-left", LOG_NOTICE, "")		\
+	EVENT(BEACON_WRONG_KEY, "N017", "beacon-wrong-key", LOG_ERR,	\
+	      "If it is a node of this cluster: copy the key file "	\
+	      "from a node that works, restart arpd. If not: find out "	\
+	      "who it is")						\
+	EVENT(NODE_TWICE, "N018", "node-twice", LOG_ERR,		\
+	      "Two machines are the same node for ctdb: correct the "	\
+	      "nodes file or the identity address of one of them")	\
+	EVENT(NODE_UNKNOWN, "N019", "node-unknown", LOG_WARNING,	\
+	      "The nodes files differ, or two clusters have the same "	\
+	      "key: make the files equal, or give each its own key")	\
 	EVENT(PASS_ASKED, "N040", "pass-through-asked", LOG_WARNING,	\
 	      "See cable, port and switch of the interface")		\
 	EVENT(PASSED, "N041", "passed-through", LOG_WARNING,		\

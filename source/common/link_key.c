@@ -94,7 +94,8 @@ static int parse_key(TALLOC_CTX *mem_ctx,
 		     const char *path,
 		     const char *text,
 		     size_t length,
-		     struct link_key *key,
+		     uint8_t bytes[LINK_KEY_SIZE_MAX],
+		     size_t *size,
 		     char **problem)
 {
 	size_t digits = 0;
@@ -120,8 +121,8 @@ static int parse_key(TALLOC_CTX *mem_ctx,
 				path, 2 * LINK_KEY_SIZE_MAX);
 			return EINVAL;
 		}
-		key->bytes[digits / 2] <<= 4;
-		key->bytes[digits / 2] |= (uint8_t)value;
+		bytes[digits / 2] <<= 4;
+		bytes[digits / 2] |= (uint8_t)value;
 		digits++;
 	}
 	if (digits < 2 * LINK_KEY_SIZE_MIN) {
@@ -138,20 +139,22 @@ static int parse_key(TALLOC_CTX *mem_ctx,
 			"that has it whole", path);
 		return EINVAL;
 	}
-	key->size = digits / 2;
+	*size = digits / 2;
 	return 0;
 }
 
-static int read_key(TALLOC_CTX *mem_ctx,
-		    const char *path,
-		    struct link_key *key,
-		    char **problem)
+int link_key_read(TALLOC_CTX *mem_ctx,
+		  const char *path,
+		  uint8_t bytes[LINK_KEY_SIZE_MAX],
+		  size_t *size,
+		  char **problem)
 {
 	char text[KEY_FILE_MAX];
 	ssize_t got;
 	int fd;
 	int ret;
 
+	*problem = NULL;
 	/* O_NONBLOCK: a fifo in its place must not stop us. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1 && errno == ENOENT) {
@@ -181,7 +184,8 @@ static int read_key(TALLOC_CTX *mem_ctx,
 			path, strerror(ret));
 		return ret;
 	}
-	ret = parse_key(mem_ctx, path, text, (size_t)got, key, problem);
+	ret = parse_key(mem_ctx, path, text, (size_t)got, bytes, size,
+			problem);
 	explicit_bzero(text, sizeof(text));
 	return ret;
 }
@@ -207,7 +211,7 @@ int link_key_load(TALLOC_CTX *mem_ctx,
 		return 0;
 	}
 
-	ret = read_key(mem_ctx, path, key, problem);
+	ret = link_key_read(mem_ctx, path, key->bytes, &key->size, problem);
 	if (ret != 0) {
 		talloc_free(key);
 		return ret;

@@ -26,10 +26,19 @@ static void credentials(SMBCCTX *context, const char *server,
 	snprintf(password, password_size, "%s", current->password);
 }
 
+/* An IPv6 address in a URL of libsmbclient is written as Windows does. */
 static void url(const struct smb *smb, const char *path, char buffer[])
 {
-	snprintf(buffer, URL_LENGTH, "smb://%s/%s/%s%s", smb->server,
-		 smb->share, smb->directory, path);
+	bool ipv6 = strchr(smb->server, ':') != NULL;
+	char host[128], *c = NULL;
+
+	snprintf(host, sizeof(host), "%s%s", smb->server,
+		 ipv6 ? ".ipv6-literal.net" : "");
+	for (c = host; *c != '\0'; c++) {
+		*c = *c == ':' ? '-' : *c;
+	}
+	snprintf(buffer, URL_LENGTH, "smb://%s/%s/%s%s", host, smb->share,
+		 smb->directory, path);
 }
 
 /*
@@ -38,31 +47,68 @@ static void url(const struct smb *smb, const char *path, char buffer[])
  */
 static bool listening(const char *server)
 {
-	struct sockaddr_in sa = {
-		.sin_family = AF_INET, .sin_port = htons(445),
+	struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM,
 	};
+	struct addrinfo *ai = NULL;
 	struct linger reset = { .l_onoff = 1 };
 	struct pollfd p = { .events = POLLOUT };
 	int error = 0;
 	socklen_t length = sizeof(error);
 	bool ok = false;
 
-	if (inet_pton(AF_INET, server, &sa.sin_addr) != 1) {
+	if (getaddrinfo(server, "445", &hints, &ai) != 0) {
 		return true;	/* a name: leave it to the library */
 	}
-	p.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	p.fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (p.fd == -1) {
+		freeaddrinfo(ai);
 		return false;
 	}
 	setsockopt(p.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	if (connect(p.fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 ||
+	if (connect(p.fd, ai->ai_addr, ai->ai_addrlen) == 0 ||
 	    errno == EINPROGRESS) {
 		ok = poll(&p, 1, 100) == 1 &&
 		     getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &error,
 				&length) == 0 && error == 0;
 	}
 	close(p.fd);
+	freeaddrinfo(ai);
 	return ok;
+}
+
+/* The port number at one end of a socket; 0: it has none. */
+static int port_of(int fd, int (*name)(int, struct sockaddr *, socklen_t *))
+{
+	struct sockaddr_in6 sa = { 0 };
+	socklen_t length = sizeof(sa);
+
+	if (name(fd, (struct sockaddr *)&sa, &length) != 0) {
+		return 0;
+	}
+	/* in the same place in both families */
+	return sa.sin6_family == AF_INET || sa.sin6_family == AF_INET6 ?
+	       ntohs(sa.sin6_port) : 0;
+}
+
+static bool is_connection(int fd)
+{
+	int port = port_of(fd, getpeername);
+
+	return port == 445 || port == 139;
+}
+
+int smb_local_port(void)
+{
+	int fd, port = 0;
+
+	for (fd = 3; fd < 64; fd++) {
+		if (is_connection(fd)) {
+			/* more than one is none that can be told */
+			port = port == 0 ? port_of(fd, getsockname) : -1;
+		}
+	}
+	return port;
 }
 
 /*
@@ -71,15 +117,10 @@ static bool listening(const char *server)
  */
 static void hang_up(void)
 {
-	struct sockaddr_in sa;
 	int fd;
 
 	for (fd = 3; fd < 256; fd++) {
-		socklen_t length = sizeof(sa);
-
-		if (getpeername(fd, (struct sockaddr *)&sa, &length) == 0 &&
-		    sa.sin_family == AF_INET &&
-		    (sa.sin_port == htons(445) || sa.sin_port == htons(139))) {
+		if (is_connection(fd)) {
 			shutdown(fd, SHUT_RDWR);
 		}
 	}
@@ -97,6 +138,7 @@ void smb_disconnect(struct smb *smb)
 
 static bool connect_once(struct smb *smb)
 {
+	struct smb root = *smb;
 	char share[URL_LENGTH];
 	int fd;
 
@@ -107,6 +149,7 @@ static bool connect_once(struct smb *smb)
 	if (smb->context == NULL) {
 		return false;
 	}
+	root.directory = "";
 	current = smb;
 	smbc_setDebug(smb->context, 0);
 	smbc_setTimeout(smb->context, smb->timeout);
@@ -119,7 +162,7 @@ static bool connect_once(struct smb *smb)
 		return false;
 	}
 	smbc_set_context(smb->context);
-	snprintf(share, sizeof(share), "smb://%s/%s", smb->server, smb->share);
+	url(&root, "", share);
 	fd = smbc_opendir(share);
 	if (fd < 0) {
 		smb_disconnect(smb);
@@ -199,6 +242,14 @@ ssize_t smb_read(struct smb *smb, const char *path, uint64_t offset,
 	}
 	smbc_close(fd);
 	return n < 0 ? -1 : (ssize_t)done;
+}
+
+int smb_open(struct smb *smb, const char *path, int flags)
+{
+	char file[URL_LENGTH];
+
+	url(smb, path, file);
+	return smbc_open(file, flags, 0644);
 }
 
 static bool change_file(const char *file, const struct model *m,

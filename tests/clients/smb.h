@@ -5,7 +5,7 @@
 #include "model.h"
 
 struct smb {
-	const char *server;
+	const char *server;	/* name or address */
 	const char *share;
 	const char *directory;	/* all paths are below it */
 	const char *user;
@@ -25,6 +25,13 @@ struct entry {
 /* A fresh connection, tried again until deadline. */
 bool smb_connect(struct smb *smb, double deadline, volatile int *stop);
 void smb_disconnect(struct smb *smb);
+/*
+ * Our port of the TCP connection to a server: as long as it is the same, it is
+ * the same connection. 0: there is none; -1: there are several.
+ */
+int smb_local_port(void);
+/* A descriptor for smbc_read() etc. */
+int smb_open(struct smb *smb, const char *path, int flags);
 /* Do it. false: errno says why, and it may or may not have happened. */
 bool smb_perform(struct smb *smb, const struct model *m, const struct op *op);
 /* Entries of a directory, a talloc array; NULL with errno. */
