@@ -92,7 +92,8 @@ def build(bld):
               use=arpd_libs)
     node = bld.path.find_node('source/arpd/main.c')
     if node:
-        bld.program(source=[node], target='arpd', cflags=WARNINGS,
+        # iproute2 has an arpd of its own.
+        bld.program(source=[node], target='mirror-arpd', cflags=WARNINGS,
                     includes='source/common source/arpd',
                     use='arpd_parts common ' + arpd_libs,
                     install_path='/usr/sbin')
@@ -156,7 +157,7 @@ def build(bld):
     bld.install_files('/usr/share/ctdb/events/legacy',
                       sources(bld, 'ctdb-events/*.script'), chmod=0o755)
     bld.install_files('/usr/share/doc/samba-mirror/examples',
-                      sources(bld, 'conf/*', exclude=('mirrord.service', 'arpd.service')))
+                      sources(bld, 'conf/*', exclude=('mirrord.service', 'mirror-arpd.service')))
     bld.install_files('/usr/lib/systemd/system',
                       sources(bld, 'conf/*.service'))
     for section in '18':

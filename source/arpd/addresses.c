@@ -56,7 +56,7 @@ static void event_address(struct arpd *arpd, enum event_id id,
 	talloc_free(text);
 }
 
-/* ------------------------------------------------------------ who has it now */
+/* ----------------------------------------------------------- who has it now */
 
 static void take_fail(struct take *take, int error, char *problem)
 {
@@ -160,7 +160,7 @@ static bool may_take(struct take *take, const struct taking *row)
 	return false;
 }
 
-/* -------------------------------------------------------------- again, later */
+/* ------------------------------------------------------------- again, later */
 
 static void retried(struct tevent_req *req)
 {
@@ -452,7 +452,7 @@ int addresses_release(struct arpd *arpd, const struct net_address *address)
 	return ret == EADDRNOTAVAIL ? 0 : ret;
 }
 
-/* -------------------------------------------------------------- what is heard */
+/* ------------------------------------------------------------ what is heard */
 
 static void heard_while_taking(struct addresses *addresses,
 			       uint32_t interface,

@@ -52,7 +52,7 @@ static const struct plan_passing *find_passing(
 	return NULL;
 }
 
-/* ------------------------------------------------------------------- beacons */
+/* ------------------------------------------------------------------ beacons */
 
 static void fill_addresses(const struct arpd *arpd, struct beacon *beacon)
 {
@@ -151,7 +151,7 @@ static void peers_time(void *private_data)
 	arpd->peers_timer = timer_start(arpd, arpd->ev, ms, peers_time, arpd);
 }
 
-/* ------------------------------------------------------ a plan comes in force */
+/* ---------------------------------------------------- a plan comes in force */
 
 static void tell_held(struct arpd *arpd, const struct plan *old,
 		      const struct plan_held *held)
@@ -335,7 +335,7 @@ static void make_plan(struct arpd *arpd)
 	talloc_free(old);
 }
 
-/* ------------------------------------------------------------ what was noted */
+/* ----------------------------------------------------------- what was noted */
 
 static void look(struct tevent_context *ev, struct tevent_immediate *im,
 		 void *private_data)

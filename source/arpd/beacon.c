@@ -335,7 +335,8 @@ size_t beacon_push(const struct beacon_key *key,
 {
 	const size_t start = ETHERNET_HEADER;
 	struct cursor cursor = { .offset = start + HEAD_SIZE,
-				 .length = BEACON_FRAME_MAX - BEACON_HMAC_SIZE };
+				 .length = BEACON_FRAME_MAX -
+					   BEACON_HMAC_SIZE };
 	struct cursor head_cursor = { .offset = start,
 				      .length = start + HEAD_SIZE };
 	struct head head = { .version = VERSION, .flags = beacon->flags };
@@ -346,7 +347,8 @@ size_t beacon_push(const struct beacon_key *key,
 	}
 	head.size = (uint16_t)(cursor.offset - start);
 	if (!push(head_fields, &head, frame, &head_cursor) ||
-	    !beacon_hmac(key, frame + start, head.size, frame + cursor.offset)) {
+	    !beacon_hmac(key, frame + start, head.size,
+			 frame + cursor.offset)) {
 		return 0;
 	}
 	memcpy(frame, beacon_group.bytes, NET_MAC_SIZE);

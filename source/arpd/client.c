@@ -22,8 +22,8 @@
 
 static int no_arpd(void)
 {
-	fprintf(stderr, "arpd: none is running here (%s: %s)\n", SOCKET_PATH,
-		strerror(errno));
+	fprintf(stderr, "mirror-arpd: none is running here (%s: %s)\n",
+		SOCKET_PATH, strerror(errno));
 	return EXIT_NO_ARPD;
 }
 
@@ -54,7 +54,8 @@ static json_t *ask(json_t *request, int *code)
 	}
 	free(text);
 	if (answer == NULL) {
-		fprintf(stderr, "arpd: the running one did not answer\n");
+		fprintf(stderr, "mirror-arpd: the running one did not "
+			"answer\n");
 		*code = EXIT_FAILURE;
 	} else {
 		*code = (int)json_integer_value(json_object_get(answer,
@@ -94,7 +95,7 @@ static int finish(json_t *answer, int code)
 	return code;
 }
 
-/* -------------------------------------------------------------------- status */
+/* ------------------------------------------------------------------- status */
 
 static void show_interfaces(const json_t *status)
 {
@@ -194,7 +195,7 @@ static int do_status(int argc, char **argv)
 	return code;
 }
 
-/* ------------------------------------------------------------------- monitor */
+/* ------------------------------------------------------------------ monitor */
 
 static const json_t *interface_named(const json_t *status, const char *name)
 {
@@ -244,7 +245,7 @@ static int do_monitor(int argc, char **argv)
 	return code;
 }
 
-/* ---------------------------------------------------------- take and release */
+/* --------------------------------------------------------- take and release */
 
 /* ADDRESS[/PREFIX][@INTERFACE] .. */
 static json_t *address_list(int argc, char **argv)
@@ -333,7 +334,7 @@ static int do_release(int argc, char **argv)
 	return with_addresses("release", argc, argv);
 }
 
-/* ---------------------------------------------------------------------- verbs */
+/* -------------------------------------------------------------------- verbs */
 
 static const struct {
 	const char *verb;

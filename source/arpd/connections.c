@@ -127,7 +127,7 @@ static int ask(struct connections *connections, uint8_t family)
 	return ret < 0 ? EIO : 0;
 }
 
-/* -------------------------------------------------------- telling the others */
+/* ------------------------------------------------------- telling the others */
 
 static void tell_part(struct connections *connections,
 		      const struct peer *peer,
@@ -263,7 +263,7 @@ bool connections_heard(struct connections *connections,
 	return true;
 }
 
-/* ------------------------------------------------------------------- tickles */
+/* ------------------------------------------------------------------ tickles */
 
 struct tickle {
 	struct connections *connections;
@@ -342,7 +342,7 @@ void connections_tickle(struct connections *connections,
 	tickle_round(tickle);
 }
 
-/* --------------------------------------------------------------------- begin */
+/* -------------------------------------------------------------------- begin */
 
 static int connections_destructor(struct connections *connections)
 {

@@ -77,7 +77,7 @@ static void pull_bytes(struct cursor *c, void *bytes, size_t size)
 	}
 }
 
-/* -------------------------------------------------------------------- frames */
+/* ------------------------------------------------------------------- frames */
 
 size_t connections_push(uint8_t *frame, const struct connections_frame *list,
 			const struct net_mac *to, const struct net_mac *from)
@@ -163,7 +163,7 @@ int connections_pull(const uint8_t *frame, size_t length,
 	return c.bad || c.offset != c.length ? EBADMSG : 0;
 }
 
-/* ------------------------------------------------------------------- tickles */
+/* ------------------------------------------------------------------ tickles */
 
 static uint32_t sum(const uint8_t *data, size_t length)
 {

@@ -67,7 +67,7 @@ static void reply(struct control_client *client, enum control_code code,
 				     text != NULL ? text : ""));
 }
 
-/* ------------------------------------------------------------------ requests */
+/* ----------------------------------------------------------------- requests */
 
 static bool read_wishes(json_t *request, struct address_wish *wishes,
 			uint32_t *count)
@@ -191,7 +191,7 @@ static void take_request(struct control_client *client)
 	      "both of the same version?");
 }
 
-/* ------------------------------------------------------------------- sockets */
+/* ------------------------------------------------------------------ sockets */
 
 static void client_write(struct control_client *client)
 {

@@ -380,7 +380,7 @@ int interfaces_new(TALLOC_CTX *mem_ctx,
 	return 0;
 }
 
-/* ----------------------------------------------------------------- questions */
+/* ---------------------------------------------------------------- questions */
 
 const struct interface *interfaces_list(const struct interfaces *interfaces,
 					uint32_t *count)

@@ -34,12 +34,12 @@ static struct arpd *running;
 static void usage(FILE *out)
 {
 	fprintf(out,
-		"usage: arpd [-l LOGFILE] [-F] [-i]       run\n"
-		"       arpd status [--json]              paths and addresses\n"
-		"       arpd take ADDRESS[/PREFIX][@INTERFACE]..\n"
-		"       arpd release ADDRESS.. | --all\n"
-		"       arpd monitor                      for ctdb\n"
-		"       arpd --flush                      remove all that it "
+		"usage: mirror-arpd [-l LOGFILE] [-F] [-i]       run\n"
+		"       mirror-arpd status [--json]       paths and addresses\n"
+		"       mirror-arpd take ADDRESS[/PREFIX][@INTERFACE]..\n"
+		"       mirror-arpd release ADDRESS.. | --all\n"
+		"       mirror-arpd monitor                      for ctdb\n"
+		"       mirror-arpd --flush               remove all that it "
 		"added\n"
 		"  -l FILE   log to FILE instead of syslog\n"
 		"  -F        stay in the foreground\n"
@@ -187,7 +187,7 @@ static int flush(void)
 	int ret = privileged_flush(NULL, &problem);
 
 	if (ret != 0) {
-		fprintf(stderr, "arpd: %s\n", problem != NULL ? problem :
+		fprintf(stderr, "mirror-arpd: %s\n", problem != NULL ? problem :
 			strerror(ret));
 	}
 	return ret != 0;
@@ -214,7 +214,7 @@ static int run(TALLOC_CTX *mem_ctx, const struct settings *settings,
 	    tevent_add_signal(ev, ev, SIGINT, 0, on_term, NULL) == NULL) {
 		return 1;
 	}
-	event_log_init("arpd", target);
+	event_log_init("mirror-arpd", target);
 	event_log(EVENT_ARPD_STARTED, "node %u, pid %d", running->own,
 		  (int)getpid());
 	detach(options);
@@ -251,18 +251,18 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (geteuid() != 0) {
-		fprintf(stderr, "arpd: must be started by root\n");
+		fprintf(stderr, "mirror-arpd: must be started by root\n");
 		return 1;
 	}
 	if (options.flush) {
 		return flush();
 	}
 	if (!options.foreground && !daemonise(&options)) {
-		perror("arpd");
+		perror("mirror-arpd");
 		return 1;
 	}
 	umask(022);
-	event_log_init("arpd", EVENT_TO_STDERR);
+	event_log_init("mirror-arpd", EVENT_TO_STDERR);
 	settings = settings_read(mem_ctx, base != NULL ? base : "/etc/ctdb",
 				 &problem);
 	if (settings == NULL) {
@@ -273,11 +273,11 @@ int main(int argc, char **argv)
 	} else if (options.log_file != NULL) {
 		target = EVENT_TO_FILE;
 		if (!open_log(options.log_file)) {
-			fprintf(stderr, "arpd: %s: %s\n", options.log_file,
-				strerror(errno));
+			fprintf(stderr, "mirror-arpd: %s: %s\n",
+				options.log_file, strerror(errno));
 			return 1;
 		}
-		event_log_init("arpd", target);
+		event_log_init("mirror-arpd", target);
 	}
 	ret = pid_file_take(settings, &problem, mem_ctx);
 	if (ret == 0) {

@@ -81,7 +81,7 @@ static void add_neighbour(struct planner *p,
 	}
 }
 
-/* ------------------------------------------------------ routes between nodes */
+/* ----------------------------------------------------- routes between nodes */
 
 /* All paths are down: what there was is as good as anything. */
 static void keep_route(struct planner *p, const struct net_address *node)
@@ -405,7 +405,7 @@ static void plan_held_address(struct planner *p,
 	reply_through(p, held, interface, helper);
 }
 
-/* -------------------------------------------- what is passed through for others */
+/* ---------------------------------------- what is passed through for others */
 
 static bool is_held(struct planner *p, const struct net_address *address)
 {

@@ -37,7 +37,7 @@ struct ports {
 	uint32_t num_rows;
 };
 
-/* --------------------------------------------------------------- what comes in */
+/* ------------------------------------------------------------ what comes in */
 
 static void take_beacon(struct arpd *arpd, uint32_t interface,
 			const uint8_t *frame, size_t length)
@@ -117,7 +117,7 @@ void ports_read(struct ports *ports)
 	}
 }
 
-/* ------------------------------------------------------------ open and close */
+/* ----------------------------------------------------------- open and close */
 
 static void socket_close(struct port_socket *sock)
 {

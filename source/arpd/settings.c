@@ -159,7 +159,7 @@ static bool address_line(struct reader *r, char *line)
 		add_interfaces(r, rest, false);
 }
 
-/* ------------------------------------------------------------ script.options */
+/* ----------------------------------------------------------- script.options */
 
 static bool set_text(struct reader *r, const char *value, char **field)
 {
@@ -220,8 +220,8 @@ static bool set_option(struct reader *r, const char *name, const char *value)
 	if (strcmp(name, "CTDB_ARPD_DEATH") == 0) {
 		return set_bool(r, name, value, &s->death);
 	}
-	return PROBLEM(r, "%s, line %u: there is no option %s; see arpd(8)",
-		       r->path, r->line, name);
+	return PROBLEM(r, "%s, line %u: there is no option %s; see "
+		       "mirror-arpd(8)", r->path, r->line, name);
 }
 
 /* The file is a shell script, of which we understand assignments. */

@@ -60,6 +60,7 @@ static void usage(FILE *out)
 	"  health                   exit status 1 if a volume's disk failed\n"
 	"  service ADDRESS|NAME     names, addresses and folders of a service\n"
 	"  log [--json]             what mirrord logged last\n"
+	"  network [--json]         paths and addresses: mirror-arpd status\n"
 	"  options                  the options that have one value\n"
 	"exit status: 0 done, 1 failed, 2 wrong usage, 3 not yet\n");
 }
@@ -471,6 +472,14 @@ static int do_service(struct arguments *arguments)
 	return EXIT_DONE;
 }
 
+static int do_network(struct arguments *arguments)
+{
+	execlp("mirror-arpd", "mirror-arpd", "status",
+	       arguments->json ? "--json" : NULL, NULL);
+	perror("mirrorctl: mirror-arpd");
+	return EXIT_FAILED;
+}
+
 static int do_options(struct arguments *arguments)
 {
 	const struct config_option_info *info;
@@ -498,6 +507,7 @@ static const struct {
 	{ "health", 0, 0, do_health },
 	{ "service", 1, 1, do_service },
 	{ "log", 0, 0, do_log },
+	{ "network", 0, 0, do_network },
 	{ "options", 0, 0, do_options },
 };
 

@@ -39,7 +39,7 @@ static struct net_address address(const char *text)
 	return result;
 }
 
-/* --------------------------------------------------------------- other parts */
+/* -------------------------------------------------------------- other parts */
 
 const struct interface *interfaces_list(const struct interfaces *interfaces,
 					uint32_t *count)
@@ -150,7 +150,7 @@ void connections_tickle(struct connections *connections,
 	tickled++;
 }
 
-/* --------------------------------------------------------------------- tests */
+/* -------------------------------------------------------------------- tests */
 
 static int setup(void **state)
 {

@@ -30,7 +30,7 @@ static struct net_address address(const char *text)
 	return result;
 }
 
-/* ---------------------------------------------- what the plan asks the others */
+/* -------------------------------------------- what the plan asks the others */
 
 const struct interface *interfaces_list(const struct interfaces *interfaces,
 					uint32_t *count)
@@ -95,7 +95,7 @@ const struct peer *peers_find(const struct peers *unused, uint32_t node)
 		NULL;
 }
 
-/* ---------------------------------------------------------------- situations */
+/* --------------------------------------------------------------- situations */
 
 static void make(void)
 {
@@ -211,7 +211,7 @@ static void split(uint32_t interface)
 	set_path(1, interface, PATH_DOWN, false, false);
 }
 
-/* --------------------------------------------------------------------- checks */
+/* ------------------------------------------------------------------- checks */
 
 static void assert_address(const struct net_address *is, const char *text)
 {
