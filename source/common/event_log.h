@@ -117,7 +117,25 @@
 	      "nodes file or the identity address of one of them")	\
 	EVENT(NODE_UNKNOWN, "N019", "node-unknown", LOG_WARNING,	\
 	      "The nodes files differ, or two clusters have the same "	\
-	      "key: make the files equal, or give each its own key")
+	      "key: make the files equal, or give each its own key")	\
+	EVENT(NETWORK_REFUSED, "N040", "network-refused", LOG_ERR,	\
+	      "See what else on this node sets routes, rules or "	\
+	      "nftables; it is tried again with the next change")	\
+	EVENT(REQUEST_REFUSED, "N041", "request-refused", LOG_CRIT,	\
+	      "arpd is broken or was broken into: look at what it "	\
+	      "logged before, restart it")				\
+	EVENT(ARPD_DIED, "N042", "arpd-died", LOG_CRIT,			\
+	      "It is started again. Report it, with the lines before "	\
+	      "and the kernel's log of this moment")			\
+	EVENT(ARPD_GAVE_UP, "N043", "arpd-gave-up", LOG_CRIT,		\
+	      "Addresses and routes stay as they are, but nothing "	\
+	      "follows the next failure: see why it died, start it "	\
+	      "again")							\
+	EVENT(DEATH_SAYS, "N044", "death-says", LOG_NOTICE, "")		\
+	EVENT(DEATH_FAILED, "N045", "death-failed", LOG_ERR,		\
+	      "ctdb notices the death by itself, but later: see why "	\
+	      "it was not told (/usr/libexec/samba-mirror/"		\
+	      "mirror-ctdb-death)")
 
 #define EVENT_LOG_ENUM(symbol, code, name, severity, advice) EVENT_##symbol,
 enum event_id {
