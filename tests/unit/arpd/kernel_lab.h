@@ -81,7 +81,10 @@ static inline uint32_t lab_index(const char *name)
 
 static inline void lab_links(void)
 {
-	lab_run("for i in lan0 ic0 other0; do "
+	/* Its own addresses at once: later they would be changes. */
+	lab_run("echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad; "
+		"echo 0 >/proc/sys/net/ipv6/conf/default/dad_transmits; "
+		"for i in lan0 ic0 other0; do "
 		"ip link add $i type veth peer name ${i}p && "
 		"ip link set $i up && ip link set ${i}p up || exit 1; done");
 	lab_run("ip addr add 10.0.0.1/24 dev lan0 && "
