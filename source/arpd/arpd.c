@@ -408,7 +408,7 @@ static void on_silence(struct arpd *arpd, const struct peer *peer)
 	if (ret == 0) {
 		ret = privileged_death(arpd->privileged, peer->node);
 	}
-	if (ret != 0) {
+	if (ret != 0 && ret != EALREADY) {
 		event_log(EVENT_DEATH_UNTOLD, "node %u: %s", peer->node,
 			  strerror(ret));
 	}

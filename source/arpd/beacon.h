@@ -27,7 +27,8 @@
 #include "net.h"
 
 #define BEACON_ETHERTYPE 0x88b5
-extern const struct net_mac beacon_group;	/* 03:53:4d:42:42:31 */
+#define BEACON_GROUP { { 0x03, 0x53, 0x4d, 0x42, 0x42, 0x31 } }
+extern const struct net_mac beacon_group;	/* the same */
 #define BEACON_FRAME_MAX 1514
 #define BEACON_HEARINGS_MAX 20
 #define BEACON_ADDRESSES_MAX 32

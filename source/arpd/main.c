@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 #include "../common/event_log.h"
 #include "arpd.h"
@@ -207,9 +208,11 @@ static int run(TALLOC_CTX *mem_ctx, const struct settings *settings,
 	}
 	running = arpd_new(mem_ctx, ev, settings, privileged, &problem);
 	if (running == NULL) {
-		return fail(EVENT_ARPD_CONFIG, problem, ENOMEM);
+		fail(EVENT_ARPD_CONFIG, problem, ENOMEM);
+		return EX_CONFIG;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	if (tevent_add_signal(ev, ev, SIGTERM, 0, on_term, NULL) == NULL ||
 	    tevent_add_signal(ev, ev, SIGINT, 0, on_term, NULL) == NULL) {
 		return 1;
@@ -220,9 +223,10 @@ static int run(TALLOC_CTX *mem_ctx, const struct settings *settings,
 	detach(options);
 	ret = privileged_sandbox(settings->user);
 	if (ret != 0) {
-		return fail(EVENT_ARPD_CONFIG, talloc_asprintf(
+		fail(EVENT_ARPD_CONFIG, talloc_asprintf(
 			mem_ctx, "cannot become user %s: %s (CTDB_ARPD_USER)",
 			settings->user, strerror(ret)), ret);
+		return EX_CONFIG;
 	}
 	tevent_loop_wait(ev);
 	return 1;

@@ -17,6 +17,13 @@
  *
  * All that is added is marked (ARPD_PROTOCOL, ARPD_RULE_PRIORITY, nftables
  * tables `samba_mirror'), so that the next arpd finds it, and arpd --flush.
+ * Nothing of it goes when arpd ends.
+ *
+ * Sysctls have no marks: what they were before is in arpd.sysctls in the run
+ * directory. On the interfaces of the settings rp_filter becomes loose where
+ * it was strict (a path that is down in one direction makes the other one look
+ * wrong), and promote_secondaries is on. While addresses are passed through,
+ * the interfaces concerned forward, and send no redirects.
  */
 
 #ifndef ARPD_PRIVILEGED_H
@@ -35,16 +42,18 @@
 
 /* A route has a next hop that no ARP has to be asked about. */
 struct kernel_neighbour {
-	struct net_address address;
+	struct net_address address;	/* any host */
 	uint32_t interface;	/* index, as everywhere */
 	struct net_mac mac;
 };
 
 struct kernel_route {
 	struct net_address destination;	/* prefix 0: the default route */
-	uint32_t table;			/* 0: main */
+	uint32_t table;			/* 0: main, for single hosts of ours
+					   only; else ARPD_TABLE + n */
 	uint32_t interface;
-	struct net_address gateway;	/* family 0: none; else on link */
+	struct net_address gateway;	/* family 0: none; else on link; for
+					   IPv4 it may be an IPv6 one */
 	struct net_address source;	/* family 0: the kernel's choice */
 };
 
@@ -124,6 +133,11 @@ struct privileged;
  * returns; it ends when the child ends, or starts it again. Call it before
  * anything is opened. EVENTs are logged by both.
  *
+ * The parent passes SIGTERM, SIGINT and SIGHUP on. A child that ends with exit
+ * status 0 or EX_CONFIG (a wrong setting: another try would be no better) takes
+ * the parent with it; in all other cases it is started again, five times in
+ * ten seconds at most. A parent that dies takes the child with it at once.
+ *
  * 0 or errno; *problem (child of mem_ctx) says what to do.
  */
 int privileged_start(TALLOC_CTX *mem_ctx,
@@ -131,10 +145,19 @@ int privileged_start(TALLOC_CTX *mem_ctx,
 		     struct privileged **privileged,
 		     char **problem);
 
-/* After all is opened: nobody, no capabilities, seccomp. 0 or errno. */
+/* After all is opened: nobody, no capabilities, seccomp. ENOENT: there is no
+ * such user; EINVAL: it is root. From then on nothing can be opened but sockets
+ * of AF_UNIX; a system call that is not on the list (sandbox.c) kills. */
 int privileged_sandbox(const char *user);
 
-/* These block, for milliseconds. 0 or errno. */
+/*
+ * These block, for milliseconds. 0 or errno; EPERM or EINVAL: refused by the
+ * other side, which logs it; ENODEV: an interface has just gone.
+ * A privileged part that is gone ends this process.
+ */
+/* The first error; what else can be done is done. EEXIST: there is a route of
+ * somebody else's to the same destination; it stays. What is gone from the
+ * kernel meanwhile (an interface was down) comes back by the same plan. */
 int privileged_apply(struct privileged *privileged,
 		     const struct kernel_plan *plan);
 /* A non-blocking packet socket bound to the interface. */
@@ -148,7 +171,7 @@ int privileged_address(struct privileged *privileged,
 /* Destroy ctdb's TCP connections to the node's identity address; harmless if
  * the node lives: ctdb connects again. */
 int privileged_disconnect(struct privileged *privileged, uint32_t node);
-/* Run mirror-ctdb-death for the node; returns at once. */
+/* Run mirror-ctdb-death for the node; returns at once. EALREADY: it runs. */
 int privileged_death(struct privileged *privileged, uint32_t node);
 
 /* For arpd --flush: without a child. Removes all that has our marks. */

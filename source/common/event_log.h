@@ -130,15 +130,15 @@
 	EVENT(NODE_UNKNOWN, "N019", "node-unknown", LOG_WARNING,	\
 	      "The nodes files differ, or two clusters have the same "	\
 	      "key: make the files equal, or give each its own key")	\
-	EVENT(PASS_ASKED, "N040", "pass-through-asked", LOG_WARNING,	\
+	EVENT(PASS_ASKED, "N060", "pass-through-asked", LOG_WARNING,	\
 	      "See cable, port and switch of the interface")		\
-	EVENT(PASSED, "N041", "passed-through", LOG_WARNING,		\
+	EVENT(PASSED, "N061", "passed-through", LOG_WARNING,		\
 	      "Clients are served through the other node. See cable, "	\
 	      "port and switch of the interface")			\
-	EVENT(PASS_OVER, "N042", "pass-through-over", LOG_NOTICE, "")	\
-	EVENT(PASSING, "N043", "passing", LOG_NOTICE,			\
+	EVENT(PASS_OVER, "N062", "pass-through-over", LOG_NOTICE, "")	\
+	EVENT(PASSING, "N063", "passing", LOG_NOTICE,			\
 	      "See cable, port and switch of that node")		\
-	EVENT(PASSING_OVER, "N044", "passing-over", LOG_NOTICE, "")	\
+	EVENT(PASSING_OVER, "N064", "passing-over", LOG_NOTICE, "")	\
 	EVENT(ADDRESS_ADDED, "N050", "address-added", LOG_NOTICE, "")	\
 	EVENT(ADDRESS_REMOVED, "N051", "address-removed", LOG_NOTICE, "") \
 	EVENT(DUPLICATE_ADDRESS, "N052", "duplicate-address", LOG_CRIT,	\
@@ -151,7 +151,25 @@
 	      LOG_WARNING, "Clients wait for their own time-outs after a " \
 	      "takeover. Is the kernel's inet_diag there?")		\
 	EVENT(ADDRESS_CLAIMED, "N054", "address-claimed", LOG_ERR,	\
-	      "Two have this address: find the other one by its MAC")
+	      "Two have this address: find the other one by its MAC")	\
+	EVENT(NETWORK_REFUSED, "N040", "network-refused", LOG_ERR,	\
+	      "See what else on this node sets routes, rules or "	\
+	      "nftables; it is tried again with the next change")	\
+	EVENT(REQUEST_REFUSED, "N041", "request-refused", LOG_CRIT,	\
+	      "arpd is broken or was broken into: look at what it "	\
+	      "logged before, restart it")				\
+	EVENT(ARPD_DIED, "N042", "arpd-died", LOG_CRIT,			\
+	      "It is started again. Report it, with the lines before "	\
+	      "and the kernel's log of this moment")			\
+	EVENT(ARPD_GAVE_UP, "N043", "arpd-gave-up", LOG_CRIT,		\
+	      "Addresses and routes stay as they are, but nothing "	\
+	      "follows the next failure: see why it died, start it "	\
+	      "again")							\
+	EVENT(DEATH_SAYS, "N044", "death-says", LOG_NOTICE, "")		\
+	EVENT(DEATH_FAILED, "N045", "death-failed", LOG_ERR,		\
+	      "ctdb notices the death by itself, but later: see why "	\
+	      "it was not told (/usr/libexec/samba-mirror/"		\
+	      "mirror-ctdb-death)")
 
 #define EVENT_LOG_ENUM(symbol, code, name, severity, advice) EVENT_##symbol,
 enum event_id {
