@@ -430,10 +430,26 @@ int addresses_take_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 	return 0;
 }
 
+/* With the prefix that it has there: the kernel wants to hear it. */
+static struct net_address as_it_is(const struct interface *interface,
+				   const struct net_address *address)
+{
+	uint32_t i;
+
+	for (i = 0; i < interface->num_addresses; i++) {
+		if (net_address_same(&interface->addresses[i].address,
+				     address)) {
+			return interface->addresses[i].address;
+		}
+	}
+	return *address;
+}
+
 int addresses_release(struct arpd *arpd, const struct net_address *address)
 {
 	const struct interface *interface = interfaces_by_address(
 		arpd->interfaces, address);
+	struct net_address whole;
 	int ret;
 
 	forget_wish(arpd->addresses, address);
@@ -442,7 +458,8 @@ int addresses_release(struct arpd *arpd, const struct net_address *address)
 	if (interface == NULL) {
 		return 0;
 	}
-	ret = privileged_address(arpd->privileged, false, address,
+	whole = as_it_is(interface, address);
+	ret = privileged_address(arpd->privileged, false, &whole,
 				 interface->index);
 	if (ret == 0) {
 		event_address(arpd, EVENT_ADDRESS_REMOVED, address,

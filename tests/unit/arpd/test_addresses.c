@@ -92,6 +92,7 @@ int privileged_address(struct privileged *privileged, bool add,
 {
 	assert_int_equal(interface, LAN);
 	if (!add) {
+		assert_int_equal(wanted->prefix, 24);
 		removed++;
 		return 0;
 	}
@@ -385,7 +386,7 @@ static void test_release(void **state)
 
 	assert_int_equal(addresses_release(arpd, &wanted), 0);
 	assert_int_equal(removed, 0);
-	lan.addresses[lan.num_addresses++].address = wanted;
+	lan.addresses[lan.num_addresses++].address = address("10.77.0.200/24");
 	assert_int_equal(addresses_release(arpd, &wanted), 0);
 	assert_int_equal(removed, 1);
 	assert_int_equal(stopped, 2);
