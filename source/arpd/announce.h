@@ -23,6 +23,8 @@
 
 struct announce;
 
+/* Called from announce_start() and announce_heard(), too. The frame is the
+ * callee's until it returns. Must not call back. */
 typedef void (*announce_send)(void *private_data, uint32_t interface,
 			      const uint8_t *frame, size_t length);
 
@@ -31,7 +33,7 @@ int announce_new(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 		 struct announce **announce);
 
 /* The address is at mac, on that interface (ours). Again from the beginning
- * if it was announced before. */
+ * if it was announced before. 0 or errno; what was said is said. */
 int announce_start(struct announce *announce,
 		   const struct net_address *address,
 		   uint32_t interface,
