@@ -214,6 +214,10 @@ static void test_new_index(void **state)
 	set_link(network, 0, 1, 98, true);
 	assert_int_equal(peer->num_paths, 0);
 	assert_null(peer->best);
+	/* It was heard just now, whatever has become of that card. */
+	assert_int_equal(peer->state, PEER_ALIVE);
+	run(network, 301);
+	assert_int_equal(peer->state, PEER_SILENT);
 	talloc_free(network);
 }
 
