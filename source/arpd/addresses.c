@@ -492,6 +492,22 @@ static void heard_while_taking(struct addresses *addresses,
 	}
 }
 
+/* The node for which we pass it through is back: it knows best. */
+static bool is_holders_word(const struct arpd *arpd,
+			    const struct frame_claim *claim)
+{
+	uint32_t i;
+
+	for (i = 0; i < arpd->plan->num_passing; i++) {
+		const struct plan_passing *row = &arpd->plan->passing[i];
+
+		if (net_address_same(&row->address, &claim->address)) {
+			return node_of_mac(arpd, &claim->mac) == row->node;
+		}
+	}
+	return false;
+}
+
 void addresses_heard(struct addresses *addresses, uint32_t interface,
 		     const struct frame_claim *claim)
 {
@@ -504,9 +520,10 @@ void addresses_heard(struct addresses *addresses, uint32_t interface,
 		return;
 	}
 	heard_while_taking(addresses, interface, claim);
-	if (claim->is_claim &&
+	if (claim->is_claim && !is_holders_word(arpd, claim) &&
 	    announce_heard(arpd->announce, interface, &claim->address,
-			   &claim->mac)) {
+			   &claim->mac) &&
+	    node_of_mac(arpd, &claim->mac) == NET_NOBODY) {
 		char *text = net_address_print(arpd, &claim->address);
 		char *mac = net_mac_print(text, &claim->mac);
 

@@ -111,6 +111,7 @@ static void beacon_time(void *private_data)
 	struct arpd *arpd = private_data;
 
 	arpd_send_beacons(arpd, 0);
+	interfaces_count(arpd->interfaces);
 	arpd->beacon_timer = timer_start(arpd, arpd->ev,
 					 arpd->settings->beacon_ms,
 					 beacon_time, arpd);

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <errno.h>
@@ -67,6 +68,26 @@ static void forget(struct interfaces *interfaces, struct interface *row)
 	tell(interfaces, row, INTERFACES_LINK);
 }
 
+static void take_count(struct interface *row, struct nlattr *attribute)
+{
+	struct rtnl_link_stats64 stats;
+
+	/* Older kernels have fewer counters. */
+	if (attribute == NULL ||
+	    (size_t)nla_len(attribute) <
+	    offsetof(struct rtnl_link_stats64, tx_packets)) {
+		return;
+	}
+	memset(&stats, 0, sizeof(stats));
+	memcpy(&stats, nla_data(attribute),
+	       (size_t)nla_len(attribute) < sizeof(stats) ?
+	       (size_t)nla_len(attribute) : sizeof(stats));
+	if (stats.rx_packets != row->received) {
+		row->received = stats.rx_packets;
+		row->received_at = clock_ms();
+	}
+}
+
 static void take_link(struct interfaces *interfaces, struct nlmsghdr *header)
 {
 	const struct ifinfomsg *info = nlmsg_data(header);
@@ -96,6 +117,7 @@ static void take_link(struct interfaces *interfaces, struct nlmsghdr *header)
 		return;
 	}
 	row = &interfaces->rows[i];
+	take_count(row, tb[IFLA_STATS64]);
 	carrier = (info->ifi_flags & IFF_UP) != 0 &&
 		(info->ifi_flags & IFF_RUNNING) != 0;
 	if (tb[IFLA_MTU] != NULL) {
@@ -266,6 +288,11 @@ static int ask(struct interfaces *interfaces, int type)
 		ret = nl_recvmsgs_default(interfaces->ask);
 	}
 	return ret < 0 ? EIO : 0;
+}
+
+void interfaces_count(struct interfaces *interfaces)
+{
+	ask(interfaces, RTM_GETLINK);
 }
 
 /* Nobody is told of what is forgotten here in passing: changed() only notes

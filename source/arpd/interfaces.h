@@ -30,6 +30,9 @@ struct interface {
 	bool interconnect;
 	bool carrier;		/* up, and running */
 	uint64_t carrier_since;	/* ms of clock.h, of the last change */
+	/* ms, when anything was last received; told by interfaces_count() */
+	uint64_t received_at;
+	uint64_t received;
 	uint32_t mtu;
 	struct net_mac mac;
 	struct interface_address addresses[INTERFACE_ADDRESSES_MAX];
@@ -73,6 +76,9 @@ const struct interface *interfaces_for_address(
 	const struct interfaces *interfaces,
 	const struct net_address *address,
 	uint8_t *prefix);
+/* Ask the kernel how many packets came in. */
+void interfaces_count(struct interfaces *interfaces);
+
 /* Messages of the kernel, as they came; for the fuzzer. */
 void interfaces_take(struct interfaces *interfaces, uint8_t *data,
 		     size_t length);

@@ -164,6 +164,11 @@ static const struct plan_held *held_before(struct planner *p,
 	return NULL;
 }
 
+static bool receives(struct planner *p, const struct interface *interface)
+{
+	return p->now < interface->received_at + PLAN_QUIET_MS;
+}
+
 /* Does anybody see this port of ours in its network? */
 static bool port_is_good(struct planner *p, const struct interface *interface)
 {
@@ -179,8 +184,14 @@ static bool port_is_good(struct planner *p, const struct interface *interface)
 		uint64_t settled = peer->changed + p->settings->detection_ms;
 
 		for (j = 0; j < peer->num_paths; j++) {
-			if (peer->paths[j]->interface == interface->index &&
-			    peer->paths[j]->state == PATH_UP) {
+			const struct path *path = peer->paths[j];
+
+			if (path->interface != interface->index) {
+				continue;
+			}
+			if (path->state == PATH_UP ||
+			    (path->heard && !path->hear &&
+			     receives(p, interface))) {
 				return true;
 			}
 		}
@@ -345,7 +356,8 @@ static void reply_through(struct planner *p, const struct plan_held *held,
 	uint32_t table = ARPD_TABLE + helper->node;
 
 	add_neighbour(p, &gateway, by, &helper->best->their_mac);
-	if (!interface->carrier) {
+	/* While we are silent the kernel cannot ask where clients are. */
+	if (!interface->carrier || held->silent) {
 		struct kernel_rule *rule = ROW(p, rules);
 
 		if (rule != NULL) {
@@ -419,9 +431,42 @@ static bool is_held(struct planner *p, const struct net_address *address)
 	return interfaces_is_local(p->interfaces, address);
 }
 
+/* Is it the holder's port that is broken, and not ours? */
+static bool may_begin(struct planner *p, const struct peer *holder,
+		      const struct interface *outside)
+{
+	const struct path *path = peer_path_on(holder, outside->index);
+	uint64_t settled = outside->carrier_since +
+		p->settings->detection_ms;
+
+	if (p->now < settled) {
+		again_at(p, settled);
+		return false;
+	}
+	if (path == NULL || !path->heard) {
+		return true;
+	}
+	return !path->hear && receives(p, outside);
+}
+
+static const struct plan_passing *passing_before(
+	struct planner *p, const struct net_address *address)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->before->num_passing; i++) {
+		if (net_address_same(&p->before->passing[i].address,
+				     address)) {
+			return &p->before->passing[i];
+		}
+	}
+	return NULL;
+}
+
 static void pass(struct planner *p, const struct peer *holder,
 		 const struct net_address *address, uint64_t until)
 {
+	const struct plan_passing *old = passing_before(p, address);
 	const struct interface *outside;
 	struct kernel_forward *forward;
 	struct kernel_proxy *proxy;
@@ -434,6 +479,10 @@ static void pass(struct planner *p, const struct peer *holder,
 	    holder->best == NULL ||
 	    holder->best->interface == outside->index ||
 	    p->plan->num_passing == PLAN_ADDRESSES_MAX) {
+		return;
+	}
+	if ((old == NULL || old->until != 0) && until == 0 &&
+	    !may_begin(p, holder, outside)) {
 		return;
 	}
 	row = &p->plan->passing[p->plan->num_passing++];

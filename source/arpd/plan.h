@@ -17,8 +17,8 @@
  *                                                    the best path, proxy ARP,
  *                                                    forwarding, announcement
  *     replies go through B (rule)           ◄────  beacon "passing address"
- *     if the port has carrier, by both ways: the
- *     switch may be split, and clients on either side
+ *     or, if both answer (below), by both ways:
+ *     clients may be on either side of a split
  *   a path is up again:
  *     no wish any more                      ────►  no proxy any more; the route
  *                                                  stays for PLAN_LINGER_MS, for
@@ -28,6 +28,13 @@
  * Of two that are heard on one network only one may answer. So A is silent
  * (ARP, ND) while B passes, unless neither hears the other there: then each is
  * alone in its part of a split network, and both answer.
+ *
+ * When one hears the other, and not the other way round, it is the sender of the
+ * one or the receiver of the other that is broken. Who does not hear finds out:
+ * what receives from anybody else is not broken (PLAN_QUIET_MS). So a receiver
+ * that is fine asks for no help, and one that is not does not help. And nobody
+ * begins to help on a network on which the two hear each other, or whose
+ * carrier has just come back: it is the own port that was dead.
  *
  * Helpers are asked in the order of the ring, from the next node on.
  */
@@ -41,6 +48,8 @@
 #include "settings.h"
 
 #define PLAN_LINGER_MS 5000
+/* A port that received nothing for so long may be deaf. */
+#define PLAN_QUIET_MS 1000
 /* A helper that does not say that it passes: ask the next one. */
 #define PLAN_PATIENCE_MS 1000
 #define PLAN_ADDRESSES_MAX BEACON_ADDRESSES_MAX

@@ -24,6 +24,7 @@ static const struct peer *peer_list[] = { &peer };
 static const struct net_mac foreign = { { 2, 9, 9, 9, 9, 9 } };
 
 static uint32_t probes, added, removed, announced, stopped, tickled;
+static uint32_t contradicted;
 static struct net_address last_added;
 static int add_result;
 /* Who answers the probe with this number, 1 is the first. */
@@ -132,7 +133,8 @@ bool announce_heard(struct announce *announce, uint32_t interface,
 		    const struct net_address *wanted,
 		    const struct net_mac *mac)
 {
-	return false;
+	contradicted++;
+	return true;
 }
 
 void arpd_announce(struct arpd *unused, const struct net_address *wanted,
@@ -157,6 +159,7 @@ static int setup(void **state)
 {
 	arpd = talloc_zero(NULL, struct arpd);
 	arpd->ev = tevent_context_init(arpd);
+	arpd->plan = talloc_zero(arpd, struct plan);
 	assert_int_equal(addresses_new(arpd, &arpd->addresses), 0);
 	lan = (struct interface){
 		.index = LAN, .name = "lan", .carrier = true,
@@ -168,7 +171,7 @@ static int setup(void **state)
 		.paths = path_list,
 	};
 	probes = added = removed = announced = stopped = tickled = 0;
-	answered = 0;
+	contradicted = answered = 0;
 	add_result = 0;
 	answer_mac = foreign;
 	answer_is_probe = false;
@@ -403,6 +406,34 @@ static void test_the_kernel_refuses(void **state)
 	assert_int_equal(tickled, 0);
 }
 
+static void hear(const struct net_mac *mac)
+{
+	const struct frame_claim claim = {
+		.address = address("10.77.0.201"),
+		.mac = *mac,
+		.is_claim = true,
+	};
+
+	addresses_heard(arpd->addresses, LAN, &claim);
+}
+
+static void test_who_is_contradicted(void **state)
+{
+	hear(&foreign);
+	assert_int_equal(contradicted, 1);
+	hear(&lan.mac);
+	assert_int_equal(contradicted, 1);
+	/* We pass it for the node that claims it: it is back. */
+	arpd->plan->num_passing = 1;
+	arpd->plan->passing[0] = (struct plan_passing){
+		.address = address("10.77.0.201"), .node = 1,
+	};
+	hear(&path.their_mac);
+	assert_int_equal(contradicted, 1);
+	hear(&foreign);
+	assert_int_equal(contradicted, 2);
+}
+
 /* Nobody can answer on a dead port; pass-through takes care of it. */
 static void test_without_carrier(void **state)
 {
@@ -432,6 +463,7 @@ int main(void)
 		TEST(test_released_while_it_is_probed),
 		TEST(test_release),
 		TEST(test_the_kernel_refuses),
+		TEST(test_who_is_contradicted),
 		TEST(test_without_carrier),
 	};
 

@@ -356,19 +356,75 @@ static void test_split_switch(void **state)
 	assert_address(&plan.kernel.doubles[0].gateway, "10.255.0.2");
 }
 
-static void test_one_way_loss_has_one_owner(void **state)
+/* They do not hear us: our sender is broken, or their receiver. */
+static void test_our_sender_is_broken(void **state)
 {
-	uint32_t i;
+	set_path(1, LAN, PATH_DOWN, true, false);
+	make();
+	assert_int_equal(plan.held[0].helper, 1);
+	says(1, BEACON_PASSING, 0, "10.77.0.200");
+	make();
+	/* We would be heard by some: only one may answer. */
+	assert_true(plan.held[0].silent);
+	assert_int_equal(plan.kernel.num_silences, 1);
+	assert_int_equal(plan.kernel.num_rules, 1);
+	assert_int_equal(plan.kernel.num_doubles, 0);
+}
 
-	for (i = 0; i < 2; i++) {
-		setup(NULL);
-		set_path(1, LAN, PATH_DOWN, i == 0, i == 1);
-		says(1, BEACON_PASSING, 0, "10.77.0.200");
-		make();
-		assert_true(plan.held[0].silent);
-		assert_int_equal(plan.kernel.num_silences, 1);
-		assert_int_equal(plan.kernel.num_doubles, 1);
-	}
+static void test_their_receiver_is_broken(void **state)
+{
+	set_path(1, LAN, PATH_DOWN, true, false);
+	says(1, BEACON_HELD, 0, "10.77.0.201/24");
+	make();
+	/* They do not help us, so we go on answering; and help. */
+	assert_false(plan.held[0].silent);
+	assert_int_equal(plan.num_passing, 1);
+}
+
+/* We do not hear them: their sender is broken, or our receiver. */
+static void test_our_receiver_is_broken(void **state)
+{
+	set_path(1, LAN, PATH_DOWN, false, true);
+	rows[0].received_at = NOW - PLAN_QUIET_MS;
+	says(1, BEACON_HELD, 0, "10.77.0.201/24");
+	make();
+	assert_int_equal(plan.held[0].helper, 1);
+	/* Who is deaf is no help. */
+	assert_int_equal(plan.num_passing, 0);
+}
+
+static void test_their_sender_is_broken(void **state)
+{
+	set_path(1, LAN, PATH_DOWN, false, true);
+	rows[0].received_at = NOW - PLAN_QUIET_MS + 1;
+	says(1, BEACON_HELD, 0, "10.77.0.201/24");
+	make();
+	assert_int_equal(plan.held[0].helper, NET_NOBODY);
+	assert_int_equal(plan.num_passing, 1);
+}
+
+/* What came back is their wish of the time when our port was dead. */
+static void test_our_port_was_dead(void **state)
+{
+	says(1, BEACON_HELD, 0, "10.77.0.201/24");
+	set_path(1, LAN, PATH_DOWN, false, false);
+	port(LAN, true, NOW - 100);
+	make();
+	assert_int_equal(plan.num_passing, 0);
+	assert_int_equal(plan.next, NOW + 200);
+	set_path(1, LAN, PATH_HOLD, true, true);
+	port(LAN, true, NOW - 1000);
+	make();
+	assert_int_equal(plan.num_passing, 0);
+	/* A real split: nothing was heard. */
+	set_path(1, LAN, PATH_DOWN, false, false);
+	make();
+	assert_int_equal(plan.num_passing, 1);
+	/* Which ends: until the holder is sure, we go on. */
+	set_path(1, LAN, PATH_HOLD, true, true);
+	make();
+	assert_int_equal(plan.num_passing, 1);
+	assert_int_equal(plan.passing[0].until, 0);
 }
 
 static void test_port_is_back(void **state)
@@ -605,8 +661,11 @@ int main(void)
 		cmocka_unit_test_setup(test_port_lost, setup),
 		cmocka_unit_test_setup(test_passed_for_another, setup),
 		cmocka_unit_test_setup(test_split_switch, setup),
-		cmocka_unit_test_setup(test_one_way_loss_has_one_owner,
-				       setup),
+		cmocka_unit_test_setup(test_our_sender_is_broken, setup),
+		cmocka_unit_test_setup(test_their_receiver_is_broken, setup),
+		cmocka_unit_test_setup(test_our_receiver_is_broken, setup),
+		cmocka_unit_test_setup(test_their_sender_is_broken, setup),
+		cmocka_unit_test_setup(test_our_port_was_dead, setup),
 		cmocka_unit_test_setup(test_port_is_back, setup),
 		cmocka_unit_test_setup(test_who_came_just_now_is_waited_for,
 				       setup),
