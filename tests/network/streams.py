@@ -38,14 +38,16 @@ class Stream:
     """A client that writes and reads without a pause of its own."""
 
     def __init__(self, lab, address, share, client='client', name=None,
-                 block=64, interval=0, reopen=0, seed=0):
+                 block=64, interval=0, reopen=0,
+                 keepalive=0, seed=0):
         self.lab = lab
         self.address = address
         self.name = name or '%s-%s' % (client, address.replace(':', '-'))
         self.process, self.path = spawn(
             lab, client, 'stream-' + self.name, PROGRAM,
             '-f', 'stream-' + self.name, '-b', str(block),
-            '-i', str(interval), '-r', str(reopen), '-s', str(seed),
+            '-i', str(interval), '-r', str(reopen),
+            '-k', str(keepalive), '-s', str(seed),
             '//%s/%s' % (address, share))
 
     def lines(self, kind):
@@ -56,8 +58,12 @@ class Stream:
                 if line and line[0] == kind]
 
     def text(self):
+        """Its lines, but for what is of no interest."""
+        def matters(words):
+            return words and words[0] != 'O' and not (
+                words[0] == 'P' and float(words[2]) - float(words[1]) < 0.2)
         with open(self.path) as lines:
-            return ''.join(line for line in lines if line[0] != 'O')
+            return ''.join(line for line in lines if matters(line.split()))
 
     def operations(self):
         return max([0] + [int(line[1]) for line in self.lines('O')])
