@@ -7,7 +7,7 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak torture fuzz mutants crash chaos nightly model stage
+	soak network torture fuzz mutants crash chaos nightly model stage
 
 all: build/configured
 	@$(WAF) build
@@ -21,6 +21,7 @@ help:
 	@echo "make soak CUTS=20 power cuts in a row under load [FS=ext4|xfs] [MIRROR=yes|no]"
 	@echo "make chaos        histories under faults, checked [SEED=..] [SEEDS=n] [MINUTES=..] [FAULTS=..]"
 	@echo "make nightly      the same for an hour"
+	@echo "make network      every single and double failure of the network, with clients [FAST=1] [SEED=..] [CELL=..]"
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
 	@echo "make mutants      the product broken on purpose: do its tests notice? [NAMES=..]"
@@ -69,6 +70,10 @@ chaos: stage
 
 nightly: MINUTES ?= 60
 nightly: chaos
+
+network: stage
+	@tests/network/matrix $(if $(FAST),--fast) $(if $(SEED),--seed $(SEED)) \
+		$(if $(CELL),--only '$(CELL)')
 
 torture: stage
 	@tests/torture/compare

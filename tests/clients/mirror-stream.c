@@ -44,6 +44,8 @@ struct stream {
 	uint64_t seed;
 	size_t size;			/* of a block */
 	unsigned blocks;
+	int keepalive;			/* s; 0: of the system */
+	unsigned reopen;		/* after so many turns; 0: never */
 	double interval;		/* s that it rests after each */
 	double threshold;		/* shorter ones are no pauses */
 	double end;			/* 0: when standard input ends */
@@ -69,12 +71,14 @@ static volatile int stop;
 static void usage(void)
 {
 	fprintf(stderr, "usage: mirror-stream [-b BLOCK] [-n BLOCKS] "
-		"[-i MS] [-p MS] [-t SECONDS] [-o MS]\n"
-		"                     [-f FILE] [-s SEED] [-U USER%%PASSWORD] "
-		"//SERVER/SHARE\n"
+		"[-i MS] [-k SECONDS] [-p MS] [-r TURNS] [-t SECONDS]\n"
+		"                     [-o MS] [-f FILE] [-s SEED] "
+		"[-U USER%%PASSWORD] //SERVER/SHARE\n"
 		"  -b, -n  block size in KiB [64] and blocks in the file [32]\n"
 		"  -i      rest after each operation [0]\n"
+		"  -k      keepalive when idle for so long [of the system]\n"
 		"  -p      shortest pause that is told [20]\n"
+		"  -r      open the file again after so many writes [never]\n"
 		"  -o      a request has failed after [120000]\n");
 	exit(2);
 }
@@ -139,7 +143,7 @@ static void wrong(struct stream *s, unsigned block)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* -------------------------------------------------------------- what it does */
+/* ------------------------------------------------------------ what it does */
 
 static bool connected(struct stream *s)
 {
@@ -152,6 +156,9 @@ static bool connected(struct stream *s)
 		return false;
 	}
 	s->port = smb_local_port();
+	if (s->keepalive != 0) {
+		smb_keepalive(s->keepalive);
+	}
 	pthread_mutex_lock(&s->lock);
 	s->connections++;
 	printf("C %.6f %d\n", now(), s->port);
@@ -228,6 +235,15 @@ static void run(struct stream *s)
 			continue;
 		}
 		done(s);
+		if (s->reopen != 0 && s->turn % s->reopen == 0) {
+			smbc_close(s->fd);
+			s->fd = smb_open(&s->smb, s->path, O_RDWR);
+			if (s->fd < 0) {
+				failed(s, "open again");
+				continue;
+			}
+		}
+		/* libsmbclient connects anew when it opens a file */
 		if (smb_local_port() != s->port) {
 			errno = ENOTCONN;
 			failed(s, "another port");
@@ -264,10 +280,13 @@ int main(int argc, char *argv[])
 	pthread_t thread;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "b:n:i:p:t:o:f:s:U:")) != -1) {
+	while ((opt = getopt(argc, argv, "b:k:n:i:p:r:t:o:f:s:U:")) != -1) {
 		switch (opt) {
 		case 'b':
 			s.size = strtoul(optarg, NULL, 0) << 10;
+			break;
+		case 'k':
+			s.keepalive = atoi(optarg);
 			break;
 		case 'n':
 			s.blocks = strtoul(optarg, NULL, 0);
@@ -277,6 +296,9 @@ int main(int argc, char *argv[])
 			break;
 		case 'p':
 			s.threshold = atof(optarg) / 1000;
+			break;
+		case 'r':
+			s.reopen = strtoul(optarg, NULL, 0);
 			break;
 		case 't':
 			s.end = now() + atof(optarg);

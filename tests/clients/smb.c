@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -109,6 +111,24 @@ int smb_local_port(void)
 		}
 	}
 	return port;
+}
+
+void smb_keepalive(int seconds)
+{
+	int fd, on = 1, interval = 1, count = 127;
+
+	for (fd = 3; fd < 64; fd++) {
+		if (!is_connection(fd)) {
+			continue;
+		}
+		setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds,
+			   sizeof(seconds));
+		setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+			   sizeof(interval));
+		setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count,
+			   sizeof(count));
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	}
 }
 
 /*

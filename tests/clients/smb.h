@@ -30,6 +30,11 @@ void smb_disconnect(struct smb *smb);
  * the same connection. 0: there is none; -1: there are several.
  */
 int smb_local_port(void);
+/*
+ * Ask the server whether it is still there when the connection was idle for so
+ * many seconds, and every second then, however long it does not answer.
+ */
+void smb_keepalive(int seconds);
 /* A descriptor for smbc_read() etc. */
 int smb_open(struct smb *smb, const char *path, int flags);
 /* Do it. false: errno says why, and it may or may not have happened. */
