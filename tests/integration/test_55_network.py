@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""arpd, besides the failure matrix (tests/network): what it says on the wire,
+what is left when it dies, addresses that others have, NetBIOS, broken cables
+that have carrier."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+from lab import ADDRESS, TOP, LabError
+
+sys.path.insert(0, os.path.join(TOP, 'tests/network'))
+import sniffer  # noqa: E402
+import state  # noqa: E402
+from streams import Ear, Stream, going_on  # noqa: E402
+
+CONF = {'fs': 'ext4', 'networks': '2', 'arpd': 'yes'}
+MAC = {'n0': '02:00:0a:4d:00:00', 'n1': '02:00:0a:4d:00:01'}
+SECOND = {'ALPHA': '10.79.0.200', 'BETA': '10.79.0.201'}
+SIXTH = {'ALPHA': 'fd77::200', 'BETA': 'fd77::201'}
+
+
+def status(lab, node):
+    return json.loads(lab.on(node, 'mirror-arpd', 'status', '--json'))
+
+
+def where(lab, node, address):
+    """What the node says of an address; it may say two things of one."""
+    return {row['where'] for row in status(lab, node)['addresses']
+            if row['address'].split('/')[0] == address}
+
+
+def passes(lab, node, service):
+    return 'passing' in where(lab, node, ADDRESS[service])
+
+
+def nothing_is_passed(lab):
+    return not any({'passed', 'passing', 'lingering'} & where(lab, n, a)
+                   for n in ('n0', 'n1') for a in
+                   (*ADDRESS.values(), *SECOND.values(), *SIXTH.values()))
+
+
+def arpd_pids(lab, node):
+    return lab.on(node, 'pgrep', '-x', 'mirror-arpd').split()
+
+
+def streams(lab, *wanted):
+    """Started, and under way: pairs of a client and an address of ALPHA."""
+    made = [Stream(lab, address, 'alpha', client) for client, address in
+            wanted]
+    now = time.monotonic()
+    lab.wait('streams', lambda: going_on(made, now))
+    return made
+
+
+def assert_survived(made):
+    for stream in made:
+        summary = stream.stop()
+        assert summary['survived'] == 'yes', (stream.name, stream.text())
+        assert summary['lost'] == '0', summary
+
+
+def mended(lab):
+    lab.tb('mend')
+    lab.wait('all paths are up', lambda: all(
+        path['state'] == 'up' for node in ('n0', 'n1')
+        for peer in status(lab, node)['peers'] for path in peer['paths']))
+    lab.wait('nothing is passed through', lambda: nothing_is_passed(lab))
+
+
+def test_both_forms_are_on_the_wire(lab):
+    """Gratuitous ARP as request and reply, and neighbour advertisements with
+    the override flag: read by tshark.
+
+    R6. Seen to fail with frame_announcement() without the reply form.
+    """
+    path = os.path.join(lab.folder, 'shared/wire.pcap')
+    capture = subprocess.Popen(
+        (lab.testbed, 'exec', 'switch', 'tcpdump', '-U', '-i', 'lan0a', '-w',
+         path, 'arp', 'or', 'icmp6'), env=lab.env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True)
+    try:
+        lab.wait('tcpdump', lambda: os.path.exists(path) and
+                 os.path.getsize(path) > 0)
+        lab.tb('unplug', 'n0', 'lan0')
+        lab.wait('n1 passes', lambda: passes(lab, 'n1', 'ALPHA'))
+
+        def seen(wanted):
+            out = lab.run('tshark', '-r', path, '-Y', wanted, '-T', 'fields',
+                          '-e', 'frame.number', check=False)
+            return re.search(r'^\d+$', out, re.M)
+
+        ours = 'arp.src.hw_mac == %s && arp.src.proto_ipv4 == %s && ' \
+            'arp.dst.proto_ipv4 == %s && arp.opcode == ' % (
+                MAC['n1'], ADDRESS['ALPHA'], ADDRESS['ALPHA'])
+        lab.wait('the request form', lambda: seen(ours + '1'), 10)
+        lab.wait('the reply form', lambda: seen(ours + '2'), 10)
+        lab.wait('the advertisement', lambda: seen(
+            'icmpv6.type == 136 && icmpv6.nd.na.target_address == %s && '
+            'icmpv6.nd.na.flag.o == 1 && icmpv6.nd.na.flag.s == 0 && '
+            'icmpv6.opt.linkaddr == %s && icmpv6.checksum.status == 1 && '
+            'ipv6.hlim == 255' % (SIXTH['ALPHA'], MAC['n1'])), 10)
+    finally:
+        capture.terminate()
+        capture.wait(timeout=10)
+        mended(lab)
+
+
+def test_netbios_through_the_partner(lab):
+    """A broadcast asks for a name whose node has no port on the network.
+
+    Seen to fail with relay_netbios() that returns at once.
+    """
+    def answer():
+        return ADDRESS['ALPHA'] in lab.on(
+            'client', 'nmblookup', '-B', '10.77.0.255', 'ALPHA', check=False)
+
+    lab.wait('nmbd answers', answer)
+    lab.tb('unplug', 'n0', 'lan0')
+    try:
+        lab.wait('n1 passes', lambda: passes(lab, 'n1', 'ALPHA'))
+        lab.wait('it is answered through n1', answer, 10)
+    finally:
+        mended(lab)
+
+
+def test_a_dead_daemon_takes_nothing_with_it(lab):
+    """SIGKILL of arpd on both nodes while n1 passes: clients notice nothing,
+    the next ones take away nothing, and go on.
+
+    Seen to fail with a plan that is applied before paths were heard.
+    """
+    made = streams(lab, ('client', ADDRESS['ALPHA']),
+                   ('client2', SIXTH['ALPHA']))
+    lab.tb('unplug', 'n0', 'lan0')
+    try:
+        lab.wait('n1 passes', lambda: passes(lab, 'n1', 'ALPHA'))
+        lab.wait('n0 knows', lambda: 'passed' in
+                 where(lab, 'n0', ADDRESS['ALPHA']))
+        before = {n: state.of_node(lab, n) for n in ('n0', 'n1')}
+        for node in ('n0', 'n1'):
+            lab.on(node, 'pkill', '-KILL', '-x', 'mirror-arpd')
+        lab.wait('they are dead', lambda: not any(
+            lab.ok(n, 'pgrep', '-x', 'mirror-arpd') for n in ('n0', 'n1')))
+        now = time.monotonic()
+        lab.wait('clients go on', lambda: going_on(made, now + 0.5))
+        for node in ('n0', 'n1'):
+            difference = state.difference(before[node],
+                                          state.of_node(lab, node))
+            assert difference == '', difference
+        monitors = [subprocess.Popen(
+            (lab.testbed, 'exec', node, 'ip', 'monitor', 'address', 'route',
+             'rule'), env=lab.env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            start_new_session=True) for node in ('n0', 'n1')]
+        for node in ('n0', 'n1'):
+            lab.on(node, 'mirror-arpd', '-l', '/var/log/samba/log.arpd')
+        lab.wait('n1 passes again', lambda: passes(lab, 'n1', 'ALPHA'))
+        lab.wait('n0 knows again', lambda: 'passed' in
+                 where(lab, 'n0', ADDRESS['ALPHA']))
+        for monitor in monitors:
+            monitor.terminate()
+            said = monitor.communicate(timeout=10)[0]
+            assert 'Deleted' not in said, said
+    finally:
+        mended(lab)
+    assert_survived(made)
+
+
+def test_a_killed_half_is_replaced(lab):
+    """The unprivileged process dies: the privileged one starts another.
+
+    Seen to fail with a parent that ends with its child.
+    """
+    made = streams(lab, ('client', ADDRESS['ALPHA']))
+    old = arpd_pids(lab, 'n0')
+    child = max(old, key=int)
+    lab.on('n0', 'kill', '-KILL', child)
+    lab.wait('another one', lambda: len(arpd_pids(lab, 'n0')) == 2 and
+             child not in arpd_pids(lab, 'n0'))
+    assert min(old, key=int) in arpd_pids(lab, 'n0')
+    lab.wait('paths are up', lambda: all(
+        path['state'] == 'up' for peer in status(lab, 'n0')['peers']
+        for path in peer['paths']) and status(lab, 'n0')['peers'])
+    now = time.monotonic()
+    lab.wait('clients go on', lambda: going_on(made, now + 0.5))
+    assert_survived(made)
+    # Nobody took it for the death of the node.
+    assert lab.owner('ALPHA') == 'n0'
+
+
+def test_who_reads_the_network_has_no_privileges(lab):
+    """Neither a user, nor capabilities, nor system calls: only one of the two
+    processes has them.
+
+    Seen to fail without privileged_sandbox().
+    """
+    for node in ('n0', 'n1'):
+        child = max(arpd_pids(lab, node), key=int)
+        text = lab.on(node, 'cat', '/proc/%s/status' % child)
+        fields = dict(line.split(':', 1) for line in text.splitlines()
+                      if ':' in line)
+        assert '0' not in fields['Uid'].split(), fields['Uid']
+        assert '0' not in fields['Gid'].split(), fields['Gid']
+        for name in ('CapInh', 'CapPrm', 'CapEff', 'CapAmb'):
+            assert int(fields[name], 16) == 0, (name, fields[name])
+        assert fields['Seccomp'].strip() == '2', fields['Seccomp']
+        assert fields['NoNewPrivs'].strip() == '1'
+
+
+def test_an_address_that_somebody_has_is_not_added(lab):
+    """Never a duplicate: the service's address stays down while a client has
+    it, loudly, and comes when that ends.
+
+    Seen to fail with may_take() that is always true.
+    """
+    # Not while it can be asked for: between its owners.
+    lab.on('n0', 'ctdb', 'disable', '-n', '0,1')
+    try:
+        lab.wait('no owner', lambda: lab.owner('ALPHA') is None)
+        lab.on('client2', 'ip', 'addr', 'add', ADDRESS['ALPHA'] + '/32',
+               'dev', 'eth0')
+        lab.on('n0', 'ctdb', 'enable', '-n', '0,1')
+        lab.wait('it is told', lambda: 'N052' in lab.log('n0') + lab.log('n1'))
+        # The others come: it is no reason to have nothing.
+        lab.wait('BETA is there', lambda: lab.owner('BETA'))
+        assert lab.owner('ALPHA') is None
+    finally:
+        lab.on('client2', 'ip', 'addr', 'del', ADDRESS['ALPHA'] + '/32',
+               'dev', 'eth0', check=False)
+        lab.on('n0', 'ctdb', 'enable', '-n', '0,1', check=False)
+    lab.wait('it is added', lambda: lab.owner('ALPHA'), 10)
+    lab.heal()
+
+
+def test_addresses_follow_the_anchor(lab):
+    """ctdb moveip, disable and enable move all addresses of a service, each to
+    the interface of its network.
+
+    Seen to fail with a script that takes the anchor alone.
+    """
+    def has(node):
+        text = lab.on(node, 'ip', '-br', 'addr')
+        rows = {line.split()[0].split('@')[0]: line
+                for line in text.splitlines()}
+        return (ADDRESS['ALPHA'] + '/24' in rows['lan0'] and
+                SIXTH['ALPHA'] + '/64' in rows['lan0'] and
+                SECOND['ALPHA'] + '/24' in rows['lan1'])
+
+    def has_none(node):
+        text = lab.on(node, 'ip', '-br', 'addr')
+        return not any(a in text for a in (
+            ADDRESS['ALPHA'] + '/', SIXTH['ALPHA'] + '/',
+            SECOND['ALPHA'] + '/'))
+
+    assert has('n0') and has_none('n1')
+    lab.on('n0', 'ctdb', '-t', '1', 'moveip', ADDRESS['ALPHA'], '1')
+    lab.wait('moved', lambda: has('n1') and has_none('n0'))
+    lab.on('n0', 'ctdb', 'disable', '-n', '1')
+    lab.wait('moved back', lambda: has('n0') and has_none('n1'))
+    lab.on('n0', 'ctdb', 'enable', '-n', '1')
+    lab.heal()
+
+
+def broken_cable(lab, way):
+    """Frames of n0's port get lost one way; carrier stays."""
+    made = streams(lab, ('client', ADDRESS['ALPHA']),
+                   ('client2', ADDRESS['ALPHA']))
+    began = time.monotonic()
+    ear = Ear(lab)
+    lab.tb('lose', 'n0', 'lan0', way)
+    try:
+        lab.wait('n1 passes', lambda: passes(lab, 'n1', 'ALPHA'), 10)
+        # All that clients have is forgotten: who answers them now?
+        for client in ('client', 'client2'):
+            lab.on(client, 'ip', 'neigh', 'flush', 'dev', 'eth0')
+        now = time.monotonic()
+        lab.wait('clients go on', lambda: going_on(made, now + 1.5), 10)
+        assert not passes(lab, 'n0', 'BETA')
+    finally:
+        mended(lab)
+    now = time.monotonic()
+    lab.wait('clients go on', lambda: going_on(made, now + 0.5), 10)
+    ear.stop()
+    disputes = sniffer.disputes(ear.claims(), set(ADDRESS.values()), began,
+                                time.monotonic())
+    assert not disputes, disputes
+    assert_survived(made)
+
+
+def test_a_port_that_cannot_send(lab):
+    """One-way loss is a loss: n1 passes, n0 does not answer any more.
+
+    Seen to fail with must_be_silent() that looks at the carrier only.
+    """
+    broken_cable(lab, 'out')
+
+
+def test_a_port_that_cannot_receive(lab):
+    """The same for the other way.
+
+    Seen to fail with receives() that is always true.
+    """
+    broken_cable(lab, 'in')
+
+
+def test_pass_through_takes_another_way(lab):
+    """The interconnect dies during pass-through: over the other network.
+
+    Seen to fail with a plan that always passes through the first interface.
+    """
+    made = streams(lab, ('client', ADDRESS['ALPHA']),
+                   ('client2', ADDRESS['ALPHA']),
+                   ('client', SIXTH['ALPHA']))
+    lab.tb('unplug', 'n0', 'lan0')
+    try:
+        lab.wait('n1 passes', lambda: passes(lab, 'n1', 'ALPHA'))
+        now = time.monotonic()
+        lab.wait('through the interconnect',
+                 lambda: going_on(made, now + 0.5), 10)
+        lab.tb('unplug', 'n1', 'ic')
+        lab.wait('by lan1', lambda: any(
+            row.get('inside') == 'lan1'
+            for row in status(lab, 'n1')['addresses']
+            if row['where'] == 'passing'), 10)
+        now = time.monotonic()
+        lab.wait('through lan1', lambda: going_on(made, now + 0.5), 10)
+    finally:
+        mended(lab)
+    assert_survived(made)
+    # ctdb noticed nothing either.
+    assert 'is dead' not in lab.on('n0', 'cat', '/var/log/ctdb/log.ctdb')
+
+
+def test_flush_leaves_nothing(lab):
+    """What arpd added goes with --flush, while it passes, too.
+
+    Seen to fail with kernel_flush() that leaves rules.
+    """
+    lab.tb('unplug', 'n0', 'lan0')
+    try:
+        lab.wait('n1 passes', lambda: passes(lab, 'n1', 'ALPHA'))
+        for node in ('n0', 'n1'):
+            lab.on(node, 'pkill', '-KILL', '-x', 'mirror-arpd')
+            lab.on(node, 'mirror-arpd', '--flush')
+            text = state.of_node(lab, node)
+            for mark in ('proto 67', 'lookup 438', 'samba_mirror',
+                         '10.77.0.20', '10.79.0.20', 'fd77::20'):
+                assert mark not in text, (node, mark, text)
+            assert 'lan0/forwarding:1' not in text, text
+    finally:
+        lab.tb('mend')
+        for node in ('n0', 'n1'):
+            if not lab.ok(node, 'pgrep', '-x', 'mirror-arpd'):
+                lab.on(node, 'mirror-arpd', '-l', '/var/log/samba/log.arpd')
+    lab.heal()
+
+
+def test_another_key_is_told(lab):
+    """A node with another key is heard, refused, and named in the log.
+
+    R6. Seen to fail with beacon_pull() that does not compare.
+    """
+    if 'N017' in lab.log('n0'):
+        raise LabError('the key was wrong before')
+    lab.on('n1', 'sh', '-c', 'pkill -o -x mirror-arpd; cp -p '
+           '/etc/samba/mirror.key /run/old.key; echo '
+           '00112233445566778899aabbccddeeff >/etc/samba/mirror.key')
+    try:
+        lab.wait('it ended', lambda: not lab.ok('n1', 'pgrep', '-x',
+                                                'mirror-arpd'))
+        lab.on('n1', 'mirror-arpd', '-l', '/var/log/samba/log.arpd')
+        lab.wait('it is told', lambda: 'N017' in lab.log('n0'))
+        assert status(lab, 'n0')['peers'][0]['state'] != 'alive'
+    finally:
+        lab.on('n1', 'sh', '-c', 'pkill -o -x mirror-arpd; cp -p '
+               '/run/old.key /etc/samba/mirror.key')
+        lab.wait('it ended', lambda: not lab.ok('n1', 'pgrep', '-x',
+                                                'mirror-arpd'))
+        lab.on('n1', 'mirror-arpd', '-l', '/var/log/samba/log.arpd')
+    lab.wait('alive', lambda: status(lab, 'n0')['peers'][0]['state'] ==
+             'alive')
+    lab.heal()
