@@ -361,9 +361,7 @@ static int read_solicitation(const uint8_t *frame, struct cursor *cursor,
 	}
 	claim->is_probe = is_none(source);
 	claim->is_claim = found;
-	if (claim->is_probe && found) {
-		return EBADMSG;
-	}
+	/* A probe with a MAC would claim ::, which check_claim() refuses. */
 	claim->address = found ? *source : *target;
 	return 0;
 }

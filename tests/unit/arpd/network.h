@@ -36,7 +36,7 @@ struct node {
 	struct peers *peers;		/* NULL: off */
 	uint32_t own;
 	uint32_t first_index;		/* of its interfaces */
-	uint64_t phase_ms;		/* when it sends, of 100 */
+	uint64_t phase_ms;		/* when it sends, of the period */
 	uint64_t next_us;
 	uint8_t flags;
 	uint32_t num_addresses;
@@ -47,6 +47,7 @@ struct node {
 struct network {
 	struct settings settings;
 	uint64_t now_us;
+	uint32_t period_ms;		/* 100, if nothing else is said */
 	struct node nodes[NODES];
 	bool cut[SEGMENTS][NODES][NODES];	/* from, to */
 	uint32_t drop_every;		/* on segment 0, each nth; 0: none */
@@ -143,6 +144,7 @@ static struct network *new_network(uint32_t nodes)
 			 "net%u", i);
 	}
 	network->now_us = 5000000;
+	network->period_ms = 100;
 	for (i = 0; i < nodes; i++) {
 		settings->nodes[i].family = AF_INET;
 	}
@@ -229,7 +231,8 @@ static void step(struct network *network)
 		struct node *node = &network->nodes[i];
 
 		if (node->peers != NULL &&
-		    network->now_us / 1000 % 100 == node->phase_ms) {
+		    network->now_us / 1000 % network->period_ms ==
+		    node->phase_ms) {
 			send_round(network, node);
 		}
 	}

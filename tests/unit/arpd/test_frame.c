@@ -176,6 +176,11 @@ static void test_read_solicitation(void **state)
 	length += 8;
 	fix_checksum(frame);
 	assert_claim(frame, length, "fd00::9", &other, true, false);
+	/* For a group. */
+	frame[ND + 8] = 0xff;
+	fix_checksum(frame);
+	assert_int_equal(read_exact(frame, length, &claim), EBADMSG);
+	frame[ND + 8] = 0xfd;
 	/* Twice. */
 	frame[length - 16] = 1;
 	fix_checksum(frame);
@@ -409,6 +414,12 @@ static void test_relay(void **state)
 	received[UDP + 7] = (uint8_t)pseudo;
 	frame_relay(frame, received, sizeof(received), &other, &ours);
 	assert_memory_equal(frame + 12, netbios + 12, sizeof(netbios) - 12);
+	/* It would be 0, which means that there is none. */
+	received[UDP + 8] = 0x28;
+	received[UDP + 9] = 0x24;
+	frame_relay(frame, received, sizeof(received), &other, &ours);
+	assert_int_equal(frame[UDP + 6], 0xff);
+	assert_int_equal(frame[UDP + 7], 0xff);
 	/* Wrong: stays so. None: too. */
 	received[UDP + 7] ^= 1;
 	frame_relay(frame, received, sizeof(received), &other, &ours);

@@ -6,6 +6,7 @@
  */
 
 #include "network.h"
+#include "path.h"
 
 /* ------------------------------------------------------------------- paths */
 
@@ -145,7 +146,8 @@ static void test_one_way(void **state)
 	path = path_of(network, 0, 1, 0);
 	network->cut[0][0][1] = true;
 	ms = run_until(network, 0, 1, 0, PATH_DOWN, 600);
-	assert_in_range(ms, 200, 400);
+	/* With the first word of it that it was too long ago. */
+	assert_in_range(ms, 335, 340);
 	assert_true(path->hear);
 	assert_false(path->heard);
 	assert_int_equal(path->fault, PATH_ONE_WAY);
@@ -161,18 +163,19 @@ static void test_one_way(void **state)
 }
 
 /* What they say is as old as their beacon: one that is lost does no harm,
- * whatever the phase of the two. */
+ * whatever the phase of the two, and if the timers are a little late. */
 static void test_one_lost(void **state)
 {
 	uint32_t phase;
 
-	for (phase = 0; phase < 100; phase++) {
+	for (phase = 0; phase < 110; phase++) {
 		struct network *network = new_network(2);
 
+		network->period_ms = 110;
 		network->nodes[1].phase_ms = phase;
-		run(network, 1000);
+		run(network, 1100);
 		network->cut[0][0][1] = true;
-		run(network, 100);
+		run(network, 110);
 		network->cut[0][0][1] = false;
 		run(network, 1000);
 		assert_int_equal(times_logged("N013"), 0);
@@ -202,6 +205,7 @@ static void test_new_index(void **state)
 {
 	struct network *network = new_network(2);
 	const struct peer *peer = peer_of(network, 0, 1);
+	struct beacon beacon;
 
 	run(network, 1000);
 	set_link(network, 0, 0, 0, false);
@@ -211,6 +215,9 @@ static void test_new_index(void **state)
 	assert_int_equal(peer->num_paths, 1);
 	assert_int_equal(peer->best->interface, 11);
 	assert_null(peer_path_on(peer, 10));
+	peers_fill(network->nodes[0].peers, 99, &beacon, network->now_us);
+	assert_int_equal(beacon.num_hearings, 1);
+	assert_int_equal(beacon.hearings[0].interface, 11);
 	set_link(network, 0, 1, 98, true);
 	assert_int_equal(peer->num_paths, 0);
 	assert_null(peer->best);
@@ -235,6 +242,23 @@ static void test_their_new_index(void **state)
 	run(network, 3000);
 	assert_int_equal(peer->num_paths, 2);
 	assert_int_equal(peer->best->their_interface, 50);
+	talloc_free(network);
+}
+
+/* In the order of the settings, whichever was heard first. */
+static void test_order(void **state)
+{
+	struct network *network = new_network(2);
+	const struct peer *peer = peer_of(network, 0, 1);
+
+	set_cut(network, 0, 0, 1, true);
+	run(network, 1000);
+	assert_int_equal(peer->best->interface, 11);
+	set_cut(network, 0, 0, 1, false);
+	run(network, 1000);
+	assert_int_equal(peer->best->interface, 10);
+	assert_int_equal(peer->paths[0]->interface, 10);
+	assert_int_equal(peer->paths[1]->interface, 11);
 	talloc_free(network);
 }
 
@@ -327,14 +351,26 @@ static void test_bye(void **state)
 	hold_address(network, 1, "10.0.0.5");
 	run(network, 1000);
 	logged[0] = '\0';
+	network->record = talloc_array(network, struct frame, RECORD_MAX);
+	network->cut[1][1][0] = true;
+	send_round(network, &network->nodes[1]);
+	network->record[0].segment = 1;
+	network->record[0].beacon.interface = 21;
 	network->nodes[1].flags = BEACON_BYE;
 	send_round(network, &network->nodes[1]);
+	network->cut[1][1][0] = false;
+	/* By the other way, and late: from before the good-bye. */
+	network->now_us += 1000;
+	deliver(network, &network->record[0]);
+	network->num_record = RECORD_MAX;
 	stop_node(network, 1);
 	assert_int_equal(peer->state, PEER_UNKNOWN);
 	assert_int_equal(peer->num_addresses, 0);
 	assert_null(peer->best);
 	run(network, 2000);
 	assert_string_equal(logged, "N016 ");
+	assert_int_equal(path_of(network, 0, 1, 0)->downs, 0);
+	assert_int_equal(path_of(network, 0, 1, 0)->fault, PATH_LEFT);
 	assert_int_equal(peer->state, PEER_UNKNOWN);
 	/* Its next start is a first one. */
 	network->nodes[1].flags = 0;
@@ -362,6 +398,71 @@ static void test_restart(void **state)
 		assert_int_equal(path_of(network, 0, 1, 0)->downs, 0);
 		assert_int_equal(path_of(network, 0, 1, 0)->missed, 0);
 		assert_int_equal(state_of(network, 1, 0, 0), PATH_UP);
+		talloc_free(network);
+	}
+}
+
+static uint32_t dice(uint64_t *random, uint32_t limit)
+{
+	*random = *random * UINT64_C(6364136223846793005) + 1;
+	return (uint32_t)(*random >> 33) % limit;
+}
+
+/* Whatever was cut, unplugged, restarted, in whatever order: when it is over,
+ * all is as at the beginning. */
+static void test_heals(void **state)
+{
+	uint64_t random = 1;
+	uint32_t round;
+	uint32_t i;
+
+	for (round = 0; round < 20; round++) {
+		struct network *network = new_network(NODES);
+
+		for (i = 0; i < 100; i++) {
+			uint32_t segment = dice(&random, SEGMENTS);
+			uint32_t a = dice(&random, NODES);
+			uint32_t b = dice(&random, NODES);
+
+			switch (dice(&random, 8)) {
+			case 0:
+				start_node(network, a);
+				break;
+			case 1:
+				set_link(network, a, segment, index_of(
+					 &network->nodes[a], segment),
+					 dice(&random, 2) == 0);
+				break;
+			default:
+				network->cut[segment][a][b] =
+					dice(&random, 2) == 0;
+				break;
+			}
+			run(network, dice(&random, 700));
+		}
+		memset(network->cut, 0, sizeof(network->cut));
+		for (i = 0; i < NODES * SEGMENTS; i++) {
+			struct node *node = &network->nodes[i / SEGMENTS];
+
+			set_link(network, node->own, i % SEGMENTS,
+				 index_of(node, i % SEGMENTS), true);
+		}
+		/* The longest hold, and what it takes to hear each other. */
+		run(network, PATH_HOLD_FACTOR_MAX * 1000 + 500);
+		for (i = 0; i < NODES * NODES * SEGMENTS; i++) {
+			uint32_t a = i / SEGMENTS % NODES;
+			uint32_t b = i / SEGMENTS / NODES;
+
+			if (a == b) {
+				continue;
+			}
+			assert_int_equal(state_of(network, a, b, i % SEGMENTS),
+					 PATH_UP);
+			assert_int_equal(peer_of(network, a, b)->num_paths,
+					 SEGMENTS);
+			assert_int_equal(peer_of(network, a, b)->state,
+					 PEER_ALIVE);
+		}
 		talloc_free(network);
 	}
 }
@@ -637,7 +738,7 @@ static void test_many_paths(void **state)
 	stop_node(network, 1);
 	for (i = 1; i <= 1000; i++) {
 		beacon.sequence = i;
-		beacon.interface = 1000 + i;
+		beacon.interface = 3000 - i;
 		beacon.mac.bytes[4] = (uint8_t)(i >> 8);
 		beacon.mac.bytes[5] = (uint8_t)i;
 		echo(network, &beacon);
@@ -647,9 +748,8 @@ static void test_many_paths(void **state)
 	assert_int_equal(peer->num_paths, PEER_PATHS_MAX);
 	/* The last ones are there. */
 	assert_int_equal(peer->paths[PEER_PATHS_MAX - 1]->their_interface,
-			 2000);
-	assert_int_equal(peer->paths[0]->their_interface,
-			 2001 - PEER_PATHS_MAX);
+			 1999 + PEER_PATHS_MAX);
+	assert_int_equal(peer->paths[0]->their_interface, 2000);
 	run(network, 1000);
 	/* When all are heard, a new one has to wait. */
 	for (i = 1; i <= 100; i++) {
@@ -663,6 +763,56 @@ static void test_many_paths(void **state)
 	assert_int_equal(peer->num_paths, PEER_PATHS_MAX);
 	assert_int_equal(peer->paths[PEER_PATHS_MAX - 1]->their_interface,
 			 5000 + PEER_PATHS_MAX);
+	talloc_free(network);
+}
+
+/* Two of theirs with the same MAC, that are both heard. */
+static void test_same_mac(void **state)
+{
+	struct network *network = new_network(2);
+	struct beacon beacon = { .session = 9, .mac = { { 2 } } };
+	uint32_t i;
+
+	stop_node(network, 1);
+	for (i = 1; i <= 20; i++) {
+		beacon.sequence = i;
+		beacon.interface = 50 + i % 2;
+		echo(network, &beacon);
+		peers_beacon(network->nodes[0].peers, 10, &beacon,
+			     network->now_us);
+		run(network, 50);
+	}
+	assert_int_equal(peer_of(network, 0, 1)->num_paths, 2);
+	assert_int_equal(times_logged("N010"), 2);
+	talloc_free(network);
+}
+
+/* Of two that overtook each other the last word counts, and both are heard. */
+static void test_overtaken(void **state)
+{
+	struct network *network = new_network(2);
+	struct peers *peers = network->nodes[0].peers;
+	const struct peer *peer = peer_of(network, 0, 1);
+	struct beacon first = {
+		.session = 9, .sequence = 1, .interface = 50, .mac = { { 2 } },
+		.num_addresses = 1,
+		.addresses[0] = { .state = BEACON_HELD,
+				  .address = { .family = AF_INET } },
+	};
+	struct beacon second = first;
+
+	stop_node(network, 1);
+	echo(network, &first);
+	second.sequence = 2;
+	second.interface = 51;
+	second.addresses[0].state = BEACON_PASSING;
+	echo(network, &second);
+	peers_beacon(peers, 10, &second, network->now_us);
+	peers_beacon(peers, 10, &first, network->now_us);
+	assert_int_equal(peer->num_paths, 2);
+	assert_true(peer->paths[0]->hear);
+	assert_int_equal(peer->addresses[0].state, BEACON_PASSING);
+	assert_int_equal(network->nodes[0].changes[PEERS_ADDRESSES], 1);
 	talloc_free(network);
 }
 
@@ -691,13 +841,16 @@ static void test_hearings(void **state)
 		assert_int_equal(ours.hearings[i].age_us, 5000);
 	}
 	assert_int_equal(ours.hearings[10].interface, 10);
+	/* A look at the clock from before is none into the past. */
+	peers_fill(peers, 11, &ours, network->now_us - 1);
+	assert_int_equal(ours.num_hearings, BEACON_HEARINGS_MAX);
 	/* A second later there is nothing to tell. */
 	peers_fill(peers, 11, &ours, network->now_us + 1000000);
 	assert_int_equal(ours.num_hearings, 0);
-	assert_int_equal(ours.sequence, 2);
-	assert_int_equal(ours.count, 2);
-	peers_fill(peers, 10, &ours, network->now_us + 1000000);
 	assert_int_equal(ours.sequence, 3);
+	assert_int_equal(ours.count, 3);
+	peers_fill(peers, 10, &ours, network->now_us + 1000000);
+	assert_int_equal(ours.sequence, 4);
 	assert_int_equal(ours.count, 1);
 	talloc_free(network);
 }
@@ -759,11 +912,13 @@ int main(void)
 		cmocka_unit_test(test_carrier),
 		cmocka_unit_test(test_new_index),
 		cmocka_unit_test(test_their_new_index),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_no_carrier_not_silent),
 		cmocka_unit_test(test_deaf),
 		cmocka_unit_test(test_bye),
 		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_heals),
 		cmocka_unit_test(test_paused),
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_replay_at_once),
@@ -774,6 +929,8 @@ int main(void)
 		cmocka_unit_test(test_own_recording),
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_many_paths),
+		cmocka_unit_test(test_same_mac),
+		cmocka_unit_test(test_overtaken),
 		cmocka_unit_test(test_hearings),
 		cmocka_unit_test(test_hearings_turn),
 		cmocka_unit_test(test_refused),
