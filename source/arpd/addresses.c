@@ -103,7 +103,7 @@ static bool holds(const struct peer *peer, const struct net_address *address)
 	uint32_t i;
 
 	for (i = 0; i < peer->num_addresses; i++) {
-		if (peer->addresses[i].state == BEACON_HELD &&
+		if (peer_holds(&peer->addresses[i]) &&
 		    net_address_same(&peer->addresses[i].address, address)) {
 			return true;
 		}

@@ -11,7 +11,7 @@
 /* Of two that both say it is theirs, neither shouts faster than that. */
 #define AGAIN_MS 100
 /* Many addresses do not stay in step for ever. */
-#define JITTER_MS (ANNOUNCE_REFRESH_MS / 10)
+#define JITTER_PART 10
 
 /* From one to the next: after 50, 150, 350, 750, 1500, 3000 ms. */
 static const uint64_t steps[] = { 50, 100, 200, 400, 750, 1500 };
@@ -24,6 +24,7 @@ struct announcement {
 	struct net_mac mac;
 	uint32_t interface;
 	size_t step;
+	uint32_t refresh_ms;
 	struct timer *timer;	/* of the schedule */
 	struct timer *quiet;	/* running: somebody was answered just now */
 	bool owed;		/* he was heard again meanwhile */
@@ -78,12 +79,14 @@ static void say(const struct announcement *row)
 static uint64_t next_ms(struct announcement *row)
 {
 	unsigned int *seed = &row->announce->seed;
+	uint64_t jitter;
 
 	if (row->step < NUM_STEPS) {
 		return steps[row->step++];
 	}
-	return ANNOUNCE_REFRESH_MS - JITTER_MS +
-		(uint64_t)rand_r(seed) % (2 * JITTER_MS);
+	jitter = row->refresh_ms / JITTER_PART;
+	return row->refresh_ms - jitter +
+		(uint64_t)rand_r(seed) % (2 * jitter);
 }
 
 static void due(void *private_data);
@@ -124,7 +127,8 @@ static struct announcement *find(const struct announce *announce,
 int announce_start(struct announce *announce,
 		   const struct net_address *address,
 		   uint32_t interface,
-		   const struct net_mac *mac)
+		   const struct net_mac *mac,
+		   uint32_t refresh_ms)
 {
 	struct announcement *row = find(announce, address, interface);
 
@@ -144,6 +148,7 @@ int announce_start(struct announce *announce,
 	}
 	TALLOC_FREE(row->timer);
 	row->mac = *mac;
+	row->refresh_ms = refresh_ms;
 	row->step = 0;
 	say(row);
 	return schedule(row);

@@ -7,7 +7,7 @@
  * Does not own: the frames' form (frame.h), sockets, decisions.
  *
  * Said at once, both as request and as reply, again after 50, 150, 350, 750,
- * 1500 and 3000 ms, then every ANNOUNCE_REFRESH_MS: frames get lost, switches
+ * 1500 and 3000 ms, then every refresh_ms: frames get lost, switches
  * learn late, the last word of an old owner may come after our first one. And
  * said again, not more often than every 100 ms, when somebody else is heard
  * saying that the address is his.
@@ -20,6 +20,8 @@
 #include "net.h"
 
 #define ANNOUNCE_REFRESH_MS 60000
+/* While a network is not whole: a switch that heals tells nobody. */
+#define ANNOUNCE_TROUBLE_MS 1000
 
 struct announce;
 
@@ -37,7 +39,8 @@ int announce_new(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 int announce_start(struct announce *announce,
 		   const struct net_address *address,
 		   uint32_t interface,
-		   const struct net_mac *mac);
+		   const struct net_mac *mac,
+		   uint32_t refresh_ms);
 /* On this interface; 0: on all. */
 void announce_stop(struct announce *announce,
 		   const struct net_address *address,

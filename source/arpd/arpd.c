@@ -63,8 +63,10 @@ static void fill_addresses(const struct arpd *arpd, struct beacon *beacon)
 	for (i = 0; i < plan->num_held &&
 	     beacon->num_addresses < BEACON_ADDRESSES_MAX; i++) {
 		row[beacon->num_addresses++] = (struct beacon_address){
-			.state = BEACON_HELD,
-			.node = plan->held[i].helper,
+			.state = plan->held[i].carrier ? BEACON_HELD :
+				BEACON_HELD_CUT,
+			.node = plan->held[i].asks ?
+				plan->held[i].helper : NET_NOBODY,
 			.address = plan->held[i].address,
 		};
 	}
@@ -167,9 +169,13 @@ static void tell_held(struct arpd *arpd, const struct plan *old,
 	if (held->silent) {
 		announce_stop(arpd->announce, &held->address,
 			      held->interface);
-	} else if (interface != NULL && interface->carrier &&
-		   (was == NULL || was->silent || (wished && !wish))) {
-		arpd_announce(arpd, &held->address, interface);
+	} else if (interface != NULL && held->carrier &&
+		   (was == NULL || was->silent || !was->carrier ||
+		    wish != wished)) {
+		announce_start(arpd->announce, &held->address,
+			       held->interface, &interface->mac,
+			       wish ? ANNOUNCE_TROUBLE_MS :
+			       ANNOUNCE_REFRESH_MS);
 	}
 	if (wish && (!wished || (held->passed && !was->passed))) {
 		event_log(held->passed ? EVENT_PASSED : EVENT_PASS_ASKED,
@@ -204,7 +210,7 @@ static void tell_passing(struct arpd *arpd, const struct plan *old,
 		return;
 	}
 	announce_start(arpd->announce, &passing->address, passing->interface,
-		       &interface->mac);
+		       &interface->mac, ANNOUNCE_TROUBLE_MS);
 	text = net_address_print(arpd, &passing->address);
 	event_log(EVENT_PASSING, "%s of node %u, from %s through %s", text,
 		  passing->node, interface->name,
@@ -254,7 +260,9 @@ static bool is_news(const struct plan *old, const struct plan *new)
 		const struct plan_held *was = find_held(
 			old, &new->held[i].address);
 
-		if (was == NULL || was->helper != new->held[i].helper) {
+		if (was == NULL || was->helper != new->held[i].helper ||
+		    was->asks != new->held[i].asks ||
+		    was->carrier != new->held[i].carrier) {
 			return true;
 		}
 	}
@@ -354,9 +362,13 @@ static void look(struct tevent_context *ev, struct tevent_immediate *im,
 			peers_link(arpd->peers, &rows[i], clock_us());
 		}
 		ports_sync(arpd->ports);
-		arpd_send_beacons(arpd, 0);
+		arpd->paths_changed = true;
 	}
 	make_plan(arpd);
+	if (arpd->paths_changed) {
+		arpd->paths_changed = false;
+		arpd_send_beacons(arpd, 0);
+	}
 }
 
 void arpd_note(struct arpd *arpd)
@@ -423,6 +435,8 @@ static void on_peers(void *private_data, const struct peer *peer,
 	if (change == PEERS_STATE && peer->state == PEER_SILENT) {
 		on_silence(arpd, peer);
 	}
+	/* Whom we do not hear learns of it only from us. */
+	arpd->paths_changed = arpd->paths_changed || change == PEERS_PATH;
 	arpd_note(arpd);
 }
 
@@ -432,7 +446,7 @@ void arpd_announce(struct arpd *arpd, const struct net_address *address,
 		   const struct interface *interface)
 {
 	announce_start(arpd->announce, address, interface->index,
-		       &interface->mac);
+		       &interface->mac, ANNOUNCE_REFRESH_MS);
 }
 
 void arpd_say_good_bye(struct arpd *arpd)

@@ -55,6 +55,7 @@ struct arpd {
 	uint64_t last_wait;		/* us, when the loop last went on */
 	bool noted;
 	bool links_changed;
+	bool paths_changed;
 	struct timer *plan_timer;
 	struct timer *beacon_timer;
 	struct timer *peers_timer;

@@ -216,7 +216,8 @@ static bool address_is_valid(const struct beacon_address *row)
 	return size != 0 &&
 		memcmp(row->address.bytes + size, zero,
 		       sizeof(zero) - size) == 0 &&
-		(row->state == BEACON_HELD || row->state == BEACON_PASSING);
+		row->state >= BEACON_HELD &&
+		row->state < BEACON_ADDRESS_STATE_END;
 }
 
 /* Of what is sent and of what is read, so that both are the same. */

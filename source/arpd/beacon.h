@@ -47,6 +47,9 @@ enum beacon_address_state {
 	BEACON_HELD = 1,	/* it is here; node: who is to pass it
 				   through, or NET_NOBODY */
 	BEACON_PASSING = 2,	/* we pass it through for node */
+	BEACON_HELD_CUT = 3,	/* as HELD, and its port has no carrier: there
+				   is no doubt whose port is dead */
+	BEACON_ADDRESS_STATE_END
 };
 
 struct beacon_address {

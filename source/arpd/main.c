@@ -80,10 +80,11 @@ static bool open_log(const char *path)
 	return true;
 }
 
-/* The parent stays until the other one is ready or has failed. */
+/* Who starts us waits for one line: empty, or what is wrong. */
 static bool daemonise(struct options *options)
 {
-	char status = 1;
+	char line[1024];
+	ssize_t length;
 	int fds[2];
 	pid_t pid;
 
@@ -96,10 +97,12 @@ static bool daemonise(struct options *options)
 	}
 	if (pid != 0) {
 		close(fds[1]);
-		if (read(fds[0], &status, 1) != 1) {
-			status = 1;
+		length = read(fds[0], line, sizeof(line));
+		if (length > 1) {
+			fprintf(stderr, "mirror-arpd: %.*s", (int)length,
+				line);
 		}
-		exit(status);
+		exit(length == 1 ? 0 : 1);
 	}
 	close(fds[0]);
 	options->ready_fd = fds[1];
@@ -107,26 +110,29 @@ static bool daemonise(struct options *options)
 	return chdir("/") == 0;
 }
 
-static void detach(struct options *options)
+static void tell_starter(struct options *options, const char *text)
 {
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	char ok = 0;
-
-	if (options->ready_fd == -1) {
-		return;
-	}
-	if (fd != -1) {
-		dup2(fd, STDIN_FILENO);
-		dup2(fd, STDOUT_FILENO);
-		if (options->log_file == NULL) {
-			dup2(fd, STDERR_FILENO);
-		}
-		close(fd);
-	}
-	if (write(options->ready_fd, &ok, 1) == 1) {
+	if (options->ready_fd != -1) {
+		dprintf(options->ready_fd, "%s\n", text);
 		close(options->ready_fd);
 		options->ready_fd = -1;
 	}
+}
+
+/* Both processes; whoever started us may wait for our output to end. */
+static void detach(const struct options *options)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (options->foreground || fd == -1) {
+		return;
+	}
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	if (options->log_file == NULL) {
+		dup2(fd, STDERR_FILENO);
+	}
+	close(fd);
 }
 
 /* The lock is the proof, the number is for people. Held until we end, by the
@@ -176,10 +182,13 @@ static void on_term(struct tevent_context *ev, struct tevent_signal *se,
 	_exit(0);
 }
 
-static int fail(enum event_id id, const char *problem, int error)
+static int fail(struct options *options, const char *problem, int error)
 {
-	event_log(id, "%s", problem != NULL ? problem : strerror(error));
-	return 1;
+	const char *text = problem != NULL ? problem : strerror(error);
+
+	event_log(EVENT_ARPD_CONFIG, "%s", text);
+	tell_starter(options, text);
+	return EX_CONFIG;
 }
 
 static int flush(void)
@@ -196,8 +205,7 @@ static int flush(void)
 
 /* In the unprivileged process; never returns if all is well. */
 static int run(TALLOC_CTX *mem_ctx, const struct settings *settings,
-	       struct privileged *privileged, struct options *options,
-	       enum event_target target)
+	       struct privileged *privileged, struct options *options)
 {
 	struct tevent_context *ev = tevent_context_init(mem_ctx);
 	char *problem = NULL;
@@ -208,8 +216,7 @@ static int run(TALLOC_CTX *mem_ctx, const struct settings *settings,
 	}
 	running = arpd_new(mem_ctx, ev, settings, privileged, &problem);
 	if (running == NULL) {
-		fail(EVENT_ARPD_CONFIG, problem, ENOMEM);
-		return EX_CONFIG;
+		return fail(options, problem, ENOMEM);
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
@@ -217,17 +224,15 @@ static int run(TALLOC_CTX *mem_ctx, const struct settings *settings,
 	    tevent_add_signal(ev, ev, SIGINT, 0, on_term, NULL) == NULL) {
 		return 1;
 	}
-	event_log_init("mirror-arpd", target);
-	event_log(EVENT_ARPD_STARTED, "node %u, pid %d", running->own,
-		  (int)getpid());
-	detach(options);
 	ret = privileged_sandbox(settings->user);
 	if (ret != 0) {
-		fail(EVENT_ARPD_CONFIG, talloc_asprintf(
+		return fail(options, talloc_asprintf(
 			mem_ctx, "cannot become user %s: %s (CTDB_ARPD_USER)",
 			settings->user, strerror(ret)), ret);
-		return EX_CONFIG;
 	}
+	event_log(EVENT_ARPD_STARTED, "node %u, pid %d", running->own,
+		  (int)getpid());
+	tell_starter(options, "");
 	tevent_loop_wait(ev);
 	return 1;
 }
@@ -270,7 +275,7 @@ int main(int argc, char **argv)
 	settings = settings_read(mem_ctx, base != NULL ? base : "/etc/ctdb",
 				 &problem);
 	if (settings == NULL) {
-		return fail(EVENT_ARPD_CONFIG, problem, ENOMEM);
+		return fail(&options, problem, ENOMEM);
 	}
 	if (options.interactive) {
 		target = EVENT_TO_STDERR;
@@ -281,15 +286,16 @@ int main(int argc, char **argv)
 				options.log_file, strerror(errno));
 			return 1;
 		}
-		event_log_init("mirror-arpd", target);
 	}
 	ret = pid_file_take(settings, &problem, mem_ctx);
 	if (ret == 0) {
+		detach(&options);
+		event_log_init("mirror-arpd", target);
 		ret = privileged_start(mem_ctx, settings, &privileged,
 				       &problem);
 	}
 	if (ret != 0) {
-		return fail(EVENT_ARPD_CONFIG, problem, ret);
+		return fail(&options, problem, ret);
 	}
-	return run(mem_ctx, settings, privileged, &options, target);
+	return run(mem_ctx, settings, privileged, &options);
 }

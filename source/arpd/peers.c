@@ -272,21 +272,11 @@ void peers_paused(struct peers *peers, uint64_t us)
 	}
 }
 
-void peers_fill(struct peers *peers, uint32_t interface,
-		struct beacon *beacon, uint64_t now_us)
+static void fill_hearings(struct peers *peers, uint32_t interface,
+			  struct beacon *beacon, uint64_t now_us)
 {
-	struct own_interface *own = own_by_index(peers, interface);
 	uint32_t first = peers->turn;
 	uint32_t i;
-
-	now_us = forward(peers, now_us);
-	beacon->node = peers->own;
-	beacon->interface = interface;
-	beacon->session = peers->sent.session;
-	beacon->sequence = ++peers->sequence;
-	beacon->count = own != NULL ? ++own->count : 0;
-	beacon->num_hearings = 0;
-	sent_add(&peers->sent, beacon->sequence, interface, now_us);
 
 	for (i = 0; i < 2 * SETTINGS_NODES_MAX; i++) {
 		uint32_t node = (first + i) % SETTINGS_NODES_MAX;
@@ -297,6 +287,32 @@ void peers_fill(struct peers *peers, uint32_t interface,
 			/* The next beacon begins with who did not fit. */
 			peers->turn = node;
 			return;
+		}
+	}
+}
+
+void peers_fill(struct peers *peers, uint32_t interface,
+		struct beacon *beacon, uint64_t now_us)
+{
+	struct own_interface *own = own_by_index(peers, interface);
+	uint32_t i;
+
+	now_us = forward(peers, now_us);
+	beacon->node = peers->own;
+	beacon->interface = interface;
+	beacon->session = peers->sent.session;
+	beacon->sequence = ++peers->sequence;
+	beacon->count = own != NULL ? ++own->count : 0;
+	beacon->num_hearings = 0;
+	sent_add(&peers->sent, beacon->sequence, interface, now_us);
+	fill_hearings(peers, interface, beacon, now_us);
+	/* What has no carrier hears nothing: nobody need wait to know that. */
+	for (i = 0; i < beacon->num_hearings; i++) {
+		struct beacon_hearing *row = &beacon->hearings[i];
+
+		own = own_by_index(peers, row->interface);
+		if (own == NULL || !own->carrier) {
+			row->age_us = UINT32_MAX;
 		}
 	}
 }

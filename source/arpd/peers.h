@@ -66,6 +66,10 @@ struct path {
 	uint64_t downs;
 };
 
+/* It is there, whatever its port is like. */
+#define peer_holds(row)							\
+	((row)->state == BEACON_HELD || (row)->state == BEACON_HELD_CUT)
+
 struct peer_address {
 	struct net_address address;
 	enum beacon_address_state state;

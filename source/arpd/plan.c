@@ -169,8 +169,19 @@ static bool receives(struct planner *p, const struct interface *interface)
 	return p->now < interface->received_at + PLAN_QUIET_MS;
 }
 
+/* Is the path, and so our port, fine? What was passed through comes back when
+ * the path has proven itself; what was not need not wait for that. */
+static bool is_fine(struct planner *p, const struct path *path,
+		    const struct interface *interface, bool passed)
+{
+	return path->state == PATH_UP ||
+		(!passed && path->hear && path->heard) ||
+		(path->heard && !path->hear && receives(p, interface));
+}
+
 /* Does anybody see this port of ours in its network? */
-static bool port_is_good(struct planner *p, const struct interface *interface)
+static bool port_is_good(struct planner *p, const struct interface *interface,
+			 bool passed)
 {
 	const struct peer *const *list;
 	uint32_t count, i, j;
@@ -186,12 +197,8 @@ static bool port_is_good(struct planner *p, const struct interface *interface)
 		for (j = 0; j < peer->num_paths; j++) {
 			const struct path *path = peer->paths[j];
 
-			if (path->interface != interface->index) {
-				continue;
-			}
-			if (path->state == PATH_UP ||
-			    (path->heard && !path->hear &&
-			     receives(p, interface))) {
+			if (path->interface == interface->index &&
+			    is_fine(p, path, interface, passed)) {
 				return true;
 			}
 		}
@@ -228,7 +235,8 @@ static bool passes(struct planner *p, uint32_t node,
 {
 	const struct peer *peer = peers_find(p->peers, node);
 
-	return peer != NULL &&
+	return peer != NULL && peer->state == PEER_ALIVE &&
+		peer->best != NULL &&
 		says(peer, BEACON_PASSING, p->own, address) != NULL;
 }
 
@@ -386,6 +394,7 @@ static void plan_held_address(struct planner *p,
 			      const struct net_address *address)
 {
 	const struct peer *helper = NULL;
+	const struct plan_held *old;
 	struct plan_held *held;
 
 	if (p->plan->num_held == PLAN_ADDRESSES_MAX) {
@@ -395,10 +404,19 @@ static void plan_held_address(struct planner *p,
 	*held = (struct plan_held){
 		.address = *address,
 		.interface = interface->index,
+		.carrier = interface->carrier,
 		.helper = NET_NOBODY,
 	};
-	if (!port_is_good(p, interface)) {
+	old = held_before(p, address);
+	if (!port_is_good(p, interface, old != NULL && old->passed)) {
 		helper = choose_helper(p, held);
+		held->asks = helper != NULL;
+	} else if (old != NULL && old->passed &&
+		   passes(p, old->helper, address)) {
+		/* It answers until it has heard that it need not. */
+		helper = peers_find(p->peers, old->helper);
+		held->helper = old->helper;
+		held->passed = true;
 	}
 	if (helper == NULL) {
 		return;
@@ -464,7 +482,7 @@ static const struct plan_passing *passing_before(
 }
 
 static void pass(struct planner *p, const struct peer *holder,
-		 const struct net_address *address, uint64_t until)
+		 const struct net_address *address, bool cut, uint64_t until)
 {
 	const struct plan_passing *old = passing_before(p, address);
 	const struct interface *outside;
@@ -481,7 +499,7 @@ static void pass(struct planner *p, const struct peer *holder,
 	    p->plan->num_passing == PLAN_ADDRESSES_MAX) {
 		return;
 	}
-	if ((old == NULL || old->until != 0) && until == 0 &&
+	if ((old == NULL || old->until != 0) && until == 0 && !cut &&
 	    !may_begin(p, holder, outside)) {
 		return;
 	}
@@ -541,9 +559,10 @@ static void plan_wishes(struct planner *p, const struct peer *holder)
 	for (i = 0; i < holder->num_addresses; i++) {
 		const struct peer_address *row = &holder->addresses[i];
 
-		if (row->state == BEACON_HELD && row->node == p->own &&
+		if (peer_holds(row) && row->node == p->own &&
 		    !is_passed(p, &row->address)) {
-			pass(p, holder, &row->address, 0);
+			pass(p, holder, &row->address,
+			     row->state == BEACON_HELD_CUT, 0);
 		}
 	}
 }
@@ -561,7 +580,7 @@ static void plan_lingering(struct planner *p)
 
 		if (holder != NULL && holder->state == PEER_ALIVE &&
 		    p->now < until && !is_passed(p, &old->address)) {
-			pass(p, holder, &old->address, until);
+			pass(p, holder, &old->address, false, until);
 		}
 	}
 }

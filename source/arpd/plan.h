@@ -23,7 +23,7 @@
  *     no wish any more                      ────►  no proxy any more; the route
  *                                                  stays for PLAN_LINGER_MS, for
  *                                                  clients that learn late
- *     announcement                          ◄────  nothing of it in the beacon
+ *     replies as ever, announcement         ◄────  nothing of it in the beacon
  *
  * Of two that are heard on one network only one may answer. So A is silent
  * (ARP, ND) while B passes, unless neither hears the other there: then each is
@@ -57,7 +57,9 @@
 struct plan_held {
 	struct net_address address;	/* with its prefix */
 	uint32_t interface;
+	bool carrier;
 	uint32_t helper;		/* NET_NOBODY: none needed, or none */
+	bool asks;			/* else it is to end, and has not yet */
 	uint64_t asked;			/* ms, since when it is that helper */
 	bool passed;			/* the helper says that it does it */
 	bool silent;

@@ -133,7 +133,7 @@ static json_t *addresses_json(const struct arpd *arpd)
 			const struct peer_address *row =
 				&list[i]->addresses[j];
 
-			if (row->state != BEACON_HELD) {
+			if (!peer_holds(row)) {
 				continue;
 			}
 			json_array_append_new(all, json_pack(

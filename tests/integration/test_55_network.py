@@ -219,12 +219,14 @@ def test_an_address_that_somebody_has_is_not_added(lab):
     Seen to fail with may_take() that is always true.
     """
     # Not while it can be asked for: between its owners.
-    lab.on('n0', 'ctdb', 'disable', '-n', '0,1')
+    for pnn in '01':
+        lab.on('n0', 'ctdb', 'disable', '-n', pnn)
     try:
         lab.wait('no owner', lambda: lab.owner('ALPHA') is None)
         lab.on('client2', 'ip', 'addr', 'add', ADDRESS['ALPHA'] + '/32',
                'dev', 'eth0')
-        lab.on('n0', 'ctdb', 'enable', '-n', '0,1')
+        for pnn in '01':
+            lab.on('n0', 'ctdb', 'enable', '-n', pnn)
         lab.wait('it is told', lambda: 'N052' in lab.log('n0') + lab.log('n1'))
         # The others come: it is no reason to have nothing.
         lab.wait('BETA is there', lambda: lab.owner('BETA'))
@@ -232,7 +234,8 @@ def test_an_address_that_somebody_has_is_not_added(lab):
     finally:
         lab.on('client2', 'ip', 'addr', 'del', ADDRESS['ALPHA'] + '/32',
                'dev', 'eth0', check=False)
-        lab.on('n0', 'ctdb', 'enable', '-n', '0,1', check=False)
+        for pnn in '01':
+            lab.on('n0', 'ctdb', 'enable', '-n', pnn, check=False)
     lab.wait('it is added', lambda: lab.owner('ALPHA'), 10)
     lab.heal()
 

@@ -148,7 +148,8 @@ static void test_schedule(void **state)
 	bool jitter = false;
 	size_t i;
 
-	assert_int_equal(announce_start(announce, &v4, 3, &ours), 0);
+	assert_int_equal(announce_start(announce, &v4, 3, &ours,
+					ANNOUNCE_REFRESH_MS), 0);
 	assert_int_equal(num_sent, 2);
 	run_to(4000);
 	assert_int_equal(num_sent, 14);
@@ -175,7 +176,8 @@ static void test_ipv6(void **state)
 	uint8_t frame[FRAME_MAX];
 	size_t length = frame_announcement(frame, &v6, &ours, true);
 
-	assert_int_equal(announce_start(announce, &v6, 4, &ours), 0);
+	assert_int_equal(announce_start(announce, &v6, 4, &ours,
+					ANNOUNCE_REFRESH_MS), 0);
 	run_to(49);
 	assert_int_equal(num_sent, 1);
 	assert_int_equal(sent[0].interface, 4);
@@ -191,10 +193,12 @@ static void test_restart(void **state)
 {
 	struct announce *announce = setup();
 
-	assert_int_equal(announce_start(announce, &v4, 3, &other), 0);
+	assert_int_equal(announce_start(announce, &v4, 3, &other,
+					ANNOUNCE_REFRESH_MS), 0);
 	run_to(400);
 	num_sent = 0;
-	assert_int_equal(announce_start(announce, &v4, 3, &ours), 0);
+	assert_int_equal(announce_start(announce, &v4, 3, &ours,
+					ANNOUNCE_REFRESH_MS), 0);
 	run_to(400 + 3000);
 	assert_int_equal(num_sent, 14);
 	assert_said(0, 400, &ours);
@@ -206,9 +210,12 @@ static void test_stop(void **state)
 {
 	struct announce *announce = setup();
 
-	assert_int_equal(announce_start(announce, &v4, 3, &ours), 0);
-	assert_int_equal(announce_start(announce, &v4, 4, &ours), 0);
-	assert_int_equal(announce_start(announce, &v6, 4, &ours), 0);
+	assert_int_equal(announce_start(announce, &v4, 3, &ours,
+					ANNOUNCE_REFRESH_MS), 0);
+	assert_int_equal(announce_start(announce, &v4, 4, &ours,
+					ANNOUNCE_REFRESH_MS), 0);
+	assert_int_equal(announce_start(announce, &v6, 4, &ours,
+					ANNOUNCE_REFRESH_MS), 0);
 	num_sent = 0;
 	announce_stop(announce, &v4, 4);
 	run_to(50);
@@ -231,7 +238,8 @@ static void test_heard(void **state)
 	struct announce *announce = setup();
 	uint64_t ms;
 
-	assert_int_equal(announce_start(announce, &v4, 3, &ours), 0);
+	assert_int_equal(announce_start(announce, &v4, 3, &ours,
+					ANNOUNCE_REFRESH_MS), 0);
 	run_to(10000);
 	num_sent = 0;
 	assert_false(announce_heard(announce, 3, &v4, &ours));
@@ -269,7 +277,8 @@ static void test_refused(void **state)
 	struct announce *announce = setup();
 	struct net_address none = { .family = 0 };
 
-	assert_int_equal(announce_start(announce, &none, 3, &ours), EINVAL);
+	assert_int_equal(announce_start(announce, &none, 3, &ours,
+					ANNOUNCE_REFRESH_MS), EINVAL);
 	assert_int_equal(num_sent, 0);
 	done(announce);
 }

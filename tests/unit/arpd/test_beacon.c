@@ -235,7 +235,7 @@ static void test_refused(void **state)
 		{ 112, 3 },			/* family */
 		{ 112, 0 },
 		{ 113, 0 },			/* state */
-		{ 113, 3 },
+		{ 113, 4 },
 		{ 122, 1 },			/* behind an IPv4 address */
 	};
 	TALLOC_CTX *mem_ctx = talloc_new(NULL);

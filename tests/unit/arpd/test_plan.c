@@ -443,15 +443,61 @@ static void test_port_is_back(void **state)
 	make();
 	assert_true(plan.held[0].silent);
 	assert_int_equal(plan.held[0].helper, 1);
-	/* Up: no wish. The other one still passes for a moment. */
+	/* Up: no wish. The other one still answers for a moment. */
 	set_path(1, LAN, PATH_UP, true, true);
+	make();
+	assert_false(plan.held[0].asks);
+	assert_true(plan.held[0].silent);
+	assert_int_equal(plan.kernel.num_rules, 1);
+	says_nothing(1);
 	make();
 	assert_int_equal(plan.held[0].helper, NET_NOBODY);
 	assert_nothing_passed();
 	/* Not heard for long enough: it is a split, and each answers. */
 	set_path(1, LAN, PATH_DOWN, false, false);
+	says(1, BEACON_PASSING, 0, "10.77.0.200");
 	make();
+	assert_true(plan.held[0].asks);
 	assert_false(plan.held[0].silent);
+}
+
+/* What was not passed need not wait until the path has proven itself. */
+static void test_a_wish_that_nobody_fulfilled(void **state)
+{
+	split(LAN);
+	make();
+	assert_int_equal(plan.held[0].helper, 1);
+	set_path(1, LAN, PATH_HOLD, true, true);
+	make();
+	assert_int_equal(plan.held[0].helper, NET_NOBODY);
+	split(LAN);
+	says(1, BEACON_PASSING, 0, "10.77.0.200");
+	make();
+	set_path(1, LAN, PATH_HOLD, true, true);
+	make();
+	assert_int_equal(plan.held[0].helper, 1);
+}
+
+/* The holder says that its port has no carrier: that is proof enough. */
+static void test_passed_at_once(void **state)
+{
+	says(1, BEACON_HELD_CUT, 0, "10.77.0.201/24");
+	make();
+	assert_int_equal(plan.num_passing, 1);
+	/* Without that word it could be ours. */
+	setup(NULL);
+	says(1, BEACON_HELD, 0, "10.77.0.201/24");
+	make();
+	assert_int_equal(plan.num_passing, 0);
+}
+
+static void test_carrier_is_told(void **state)
+{
+	make();
+	assert_true(plan.held[0].carrier);
+	port_lost(LAN);
+	make();
+	assert_false(plan.held[0].carrier);
 }
 
 static void test_who_came_just_now_is_waited_for(void **state)
@@ -669,6 +715,10 @@ int main(void)
 		cmocka_unit_test_setup(test_port_is_back, setup),
 		cmocka_unit_test_setup(test_who_came_just_now_is_waited_for,
 				       setup),
+		cmocka_unit_test_setup(test_a_wish_that_nobody_fulfilled,
+				       setup),
+		cmocka_unit_test_setup(test_passed_at_once, setup),
+		cmocka_unit_test_setup(test_carrier_is_told, setup),
 		cmocka_unit_test_setup(test_next_helper, setup),
 		cmocka_unit_test_setup(test_nobody_helps, setup),
 		cmocka_unit_test_setup(test_pass_for_another, setup),
