@@ -13,6 +13,8 @@
 
 /* Less than that of the routes that addresses bring with them (256). */
 #define METRIC_IPV6 1
+/* Beside the kernel's own, which has none and is dead with the port. */
+#define METRIC_BROADCAST 1
 
 static int put_address(struct nl_msg *message, int type,
 		       const struct net_address *address)
@@ -232,6 +234,7 @@ static int put_route(struct nl_msg *message, const void *data)
 	const struct kernel_route *row = data;
 	bool is_direct = row->gateway.family == 0;
 	bool is_ipv6 = row->destination.family == AF_INET6;
+	bool is_broadcast = row->table == ARPD_BROADCAST;
 	struct rtmsg header = {
 		.rtm_family = row->destination.family,
 		.rtm_dst_len = row->destination.prefix,
@@ -239,7 +242,7 @@ static int put_route(struct nl_msg *message, const void *data)
 		.rtm_protocol = ARPD_PROTOCOL,
 		.rtm_scope = is_direct && !is_ipv6 ? RT_SCOPE_LINK :
 			RT_SCOPE_UNIVERSE,
-		.rtm_type = RTN_UNICAST,
+		.rtm_type = is_broadcast ? RTN_BROADCAST : RTN_UNICAST,
 		.rtm_flags = is_direct ? 0 : RTNH_F_ONLINK,
 	};
 	uint32_t table = row->table == 0 ? RT_TABLE_MAIN : row->table;
@@ -253,7 +256,9 @@ static int put_route(struct nl_msg *message, const void *data)
 	    (row->source.family != 0 &&
 	     put_address(message, RTA_PREFSRC, &row->source) < 0) ||
 	    (is_ipv6 &&
-	     nla_put_u32(message, RTA_PRIORITY, METRIC_IPV6) < 0)) {
+	     nla_put_u32(message, RTA_PRIORITY, METRIC_IPV6) < 0) ||
+	    (is_broadcast &&
+	     nla_put_u32(message, RTA_PRIORITY, METRIC_BROADCAST) < 0)) {
 		return ENOMEM;
 	}
 	return 0;

@@ -354,6 +354,37 @@ static void add_table(struct planner *p, uint32_t table, uint32_t interface,
 	}
 }
 
+/* The kernel's own went with the carrier, and with it what the helper relays
+ * (relay.h). */
+static void add_broadcast(struct planner *p,
+			  const struct net_address *address, uint32_t by)
+{
+	struct kernel_plan *kernel = &p->plan->kernel;
+	struct net_address broadcast;
+	struct kernel_route *row;
+	uint32_t i;
+
+	if (address->family != AF_INET || address->prefix >= 31) {
+		return;
+	}
+	broadcast = net_address_broadcast(address);
+	for (i = 0; i < kernel->num_routes; i++) {
+		if (kernel->routes[i].table == ARPD_BROADCAST &&
+		    net_address_same(&kernel->routes[i].destination,
+				     &broadcast)) {
+			return;
+		}
+	}
+	row = ROW(p, routes);
+	if (row != NULL) {
+		*row = (struct kernel_route){
+			.destination = broadcast,
+			.table = ARPD_BROADCAST,
+			.interface = by,
+		};
+	}
+}
+
 static void reply_through(struct planner *p, const struct plan_held *held,
 			  const struct interface *interface,
 			  const struct peer *helper)
@@ -364,6 +395,9 @@ static void reply_through(struct planner *p, const struct plan_held *held,
 	uint32_t table = ARPD_TABLE + helper->node;
 
 	add_neighbour(p, &gateway, by, &helper->best->their_mac);
+	if (!interface->carrier) {
+		add_broadcast(p, &held->address, by);
+	}
 	/* While we are silent the kernel cannot ask where clients are. */
 	if (!interface->carrier || held->silent) {
 		struct kernel_rule *rule = ROW(p, rules);

@@ -34,6 +34,9 @@
 
 #define ARPD_RULE_PRIORITY 4380	/* and the next ones */
 #define ARPD_TABLE 4380		/* table of replies through node n: + n */
+/* The table of what is local: the destination is a broadcast address of a client
+ * network, also for what comes in by that interface. */
+#define ARPD_BROADCAST 255
 #define ARPD_NFT_TABLE "samba_mirror"
 
 /* ------------------------------------------------------------------- plan */
@@ -50,7 +53,8 @@ struct kernel_neighbour {
 struct kernel_route {
 	struct net_address destination;	/* prefix 0: the default route */
 	uint32_t table;			/* 0: main, for single hosts of ours
-					   only; else ARPD_TABLE + n */
+					   only; ARPD_TABLE + n; or
+					   ARPD_BROADCAST */
 	uint32_t interface;
 	struct net_address gateway;	/* family 0: none; else on link; for
 					   IPv4 it may be an IPv6 one */

@@ -227,6 +227,11 @@ static int check_destination(const struct check *check,
 		return destination->prefix != net_address_bits(destination) ?
 			EPERM : check_ours(check, destination);
 	}
+	if (row->table == ARPD_BROADCAST) {
+		return destination->family != AF_INET ||
+			destination->prefix != net_address_bits(destination) ||
+			row->gateway.family != 0 ? EINVAL : 0;
+	}
 	if (!is_our_table(row->table)) {
 		return EPERM;
 	}

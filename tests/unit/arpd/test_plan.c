@@ -317,6 +317,9 @@ static void test_port_lost(void **state)
 	assert_non_null(route);
 	assert_int_equal(route->interface, IC);
 	assert_address(&route->gateway, "10.255.0.2");
+	route = route_to("10.77.0.255", ARPD_BROADCAST);
+	assert_non_null(route);
+	assert_int_equal(route->interface, IC);
 	assert_int_equal(plan.kernel.num_silences, 0);
 	assert_int_equal(plan.kernel.num_doubles, 0);
 
@@ -680,7 +683,7 @@ static void test_several_addresses_share_a_table(void **state)
 	port_lost(LAN);
 	make();
 	assert_int_equal(plan.kernel.num_rules, 2);
-	assert_int_equal(plan.kernel.num_routes, 2);
+	assert_int_equal(plan.kernel.num_routes, 3);
 	assert_int_equal(plan.held[2].helper, NET_NOBODY);
 }
 
