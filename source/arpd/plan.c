@@ -164,9 +164,16 @@ static const struct plan_held *held_before(struct planner *p,
 	return NULL;
 }
 
-static bool receives(struct planner *p, const struct interface *interface)
+/* They hear us and we do not hear them. Do we hear anybody else? */
+static bool is_deaf(struct planner *p, const struct path *path,
+		    const struct interface *interface)
 {
-	return p->now < interface->received_at + PLAN_QUIET_MS;
+	if (path->hear || !path->heard) {
+		return false;
+	}
+	again_at(p, p->now + PLAN_COUNT_MS);
+	return interface->received_at < path->last_us / 1000 + PLAN_COUNT_MS ||
+		p->now >= interface->received_at + PLAN_QUIET_MS;
 }
 
 /* Is the path, and so our port, fine? What was passed through comes back when
@@ -174,9 +181,14 @@ static bool receives(struct planner *p, const struct interface *interface)
 static bool is_fine(struct planner *p, const struct path *path,
 		    const struct interface *interface, bool passed)
 {
+	/* Others get the time to be heard. */
+	uint64_t known = path->last_us / 1000 + p->settings->detection_ms +
+		PLAN_COUNT_MS;
+
 	return path->state == PATH_UP ||
 		(!passed && path->hear && path->heard) ||
-		(path->heard && !path->hear && receives(p, interface));
+		(path->heard && !path->hear &&
+		 (p->now < known || !is_deaf(p, path, interface)));
 }
 
 /* Does anybody see this port of ours in its network? */
@@ -484,10 +496,9 @@ static bool is_held(struct planner *p, const struct net_address *address)
 }
 
 /* Is it the holder's port that is broken, and not ours? */
-static bool may_begin(struct planner *p, const struct peer *holder,
+static bool may_begin(struct planner *p, const struct path *path,
 		      const struct interface *outside)
 {
-	const struct path *path = peer_path_on(holder, outside->index);
 	uint64_t settled = outside->carrier_since +
 		p->settings->detection_ms;
 
@@ -495,10 +506,16 @@ static bool may_begin(struct planner *p, const struct peer *holder,
 		again_at(p, settled);
 		return false;
 	}
-	if (path == NULL || !path->heard) {
-		return true;
-	}
-	return !path->hear && receives(p, outside);
+	return path == NULL || !path->hear || !path->heard;
+}
+
+static bool may_pass(struct planner *p, const struct peer *holder,
+		     const struct interface *outside, bool begin)
+{
+	const struct path *path = peer_path_on(holder, outside->index);
+
+	return (path == NULL || !is_deaf(p, path, outside)) &&
+		(!begin || may_begin(p, path, outside));
 }
 
 static const struct plan_passing *passing_before(
@@ -533,8 +550,8 @@ static void pass(struct planner *p, const struct peer *holder,
 	    p->plan->num_passing == PLAN_ADDRESSES_MAX) {
 		return;
 	}
-	if ((old == NULL || old->until != 0) && until == 0 && !cut &&
-	    !may_begin(p, holder, outside)) {
+	if (until == 0 && !cut &&
+	    !may_pass(p, holder, outside, old == NULL || old->until != 0)) {
 		return;
 	}
 	row = &p->plan->passing[p->plan->num_passing++];

@@ -50,6 +50,9 @@
 #define PLAN_LINGER_MS 5000
 /* A port that received nothing for so long may be deaf. */
 #define PLAN_QUIET_MS 1000
+/* Packets are counted now and then: what was received so long after a node was
+ * heard last is not of that node. */
+#define PLAN_COUNT_MS 250
 /* A helper that does not say that it passes: ask the next one. */
 #define PLAN_PATIENCE_MS 1000
 #define PLAN_ADDRESSES_MAX BEACON_ADDRESSES_MAX

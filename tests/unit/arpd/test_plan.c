@@ -388,22 +388,44 @@ static void test_their_receiver_is_broken(void **state)
 static void test_our_receiver_is_broken(void **state)
 {
 	set_path(1, LAN, PATH_DOWN, false, true);
-	rows[0].received_at = NOW - PLAN_QUIET_MS;
+	paths[0][0].last_us = (NOW - 2000) * UINT64_C(1000);
+	/* What was counted late was still theirs. */
+	rows[0].received_at = NOW - 2000 + PLAN_COUNT_MS - 1;
 	says(1, BEACON_HELD, 0, "10.77.0.201/24");
 	make();
 	assert_int_equal(plan.held[0].helper, 1);
 	/* Who is deaf is no help. */
 	assert_int_equal(plan.num_passing, 0);
+	assert_true(plan.next != 0);
 }
 
 static void test_their_sender_is_broken(void **state)
 {
 	set_path(1, LAN, PATH_DOWN, false, true);
+	paths[0][0].last_us = (NOW - 2000) * UINT64_C(1000);
 	rows[0].received_at = NOW - PLAN_QUIET_MS + 1;
 	says(1, BEACON_HELD, 0, "10.77.0.201/24");
 	make();
 	assert_int_equal(plan.held[0].helper, NET_NOBODY);
 	assert_int_equal(plan.num_passing, 1);
+	/* A while without anything, and it may be us after all. */
+	make_at(NOW + 1);
+	assert_int_equal(plan.held[0].helper, 1);
+	assert_int_equal(plan.kernel.num_proxies, 0);
+}
+
+/* In the first moment it is not known yet. */
+static void test_others_get_the_time_to_be_heard(void **state)
+{
+	set_path(1, LAN, PATH_DOWN, false, true);
+	paths[0][0].last_us = (NOW - 300) * UINT64_C(1000);
+	rows[0].received_at = NOW - 300;
+	says(1, BEACON_HELD, 0, "10.77.0.201/24");
+	make();
+	assert_int_equal(plan.held[0].helper, NET_NOBODY);
+	assert_int_equal(plan.num_passing, 0);
+	make_at(NOW + PLAN_COUNT_MS);
+	assert_int_equal(plan.held[0].helper, 1);
 }
 
 /* What came back is their wish of the time when our port was dead. */
@@ -714,6 +736,8 @@ int main(void)
 		cmocka_unit_test_setup(test_their_receiver_is_broken, setup),
 		cmocka_unit_test_setup(test_our_receiver_is_broken, setup),
 		cmocka_unit_test_setup(test_their_sender_is_broken, setup),
+		cmocka_unit_test_setup(test_others_get_the_time_to_be_heard,
+				       setup),
 		cmocka_unit_test_setup(test_our_port_was_dead, setup),
 		cmocka_unit_test_setup(test_port_is_back, setup),
 		cmocka_unit_test_setup(test_who_came_just_now_is_waited_for,
