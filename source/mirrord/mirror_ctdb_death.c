@@ -20,7 +20,7 @@
  *
  * ctdb would do all of it by itself, seconds later. So every step that fails
  * ends with 6, and leaves it to ctdb; so does the end of this process, as the
- * hold of step 3 lapses.
+ * hold of step 3 lapses. What ctdb is doing already is left to it.
  *
  * Exit status: 0 done, or nothing to do; 1 something failed.
  */
@@ -58,6 +58,12 @@
 #define LEADER_SAYS_MS 1200
 #define HOLD_SECONDS 10
 #define HOLD_AGAIN_MS 2000
+/*
+ * A recovery daemon that happened to look while ours was under way wants to do
+ * one more: not while clients are coming back. After its own ones it rests for
+ * longer (RerecoveryTimeout).
+ */
+#define REST_SECONDS 5
 #define RECOVER_ATTEMPTS 3
 #define TURN_MS 5
 
@@ -385,10 +391,12 @@ static enum outcome hold(struct death *death)
 		broken(death, "ctdb's recovery daemon does not answer", ret);
 }
 
-static void let_go(struct death *death)
+static void let_go(struct death *death, enum outcome outcome)
 {
 	recoverd_hold_takeovers(death->session, death->own, 0, false, 0);
-	recoverd_hold_recoveries(death->session, death->own, 0, false, 0);
+	recoverd_hold_recoveries(death->session, death->own,
+				 outcome == GO_ON ? REST_SECONDS : 0, false,
+				 0);
 }
 
 /*
@@ -469,7 +477,7 @@ static enum outcome act(struct death *death)
 	if (outcome == GO_ON) {
 		outcome = move(death);
 	}
-	let_go(death);
+	let_go(death, outcome);
 	return outcome;
 }
 
@@ -502,9 +510,14 @@ static void log_where(const char *path)
 		dup2(fd, STDERR_FILENO);
 		close(fd);
 	}
-	event_log_init("mirror-ctdb-death",
-		       fstat(STDERR_FILENO, &st) == -1 ||
-		       S_ISCHR(st.st_mode) ? EVENT_TO_SYSLOG : EVENT_TO_FILE);
+	/* arpd reads what is said by a pipe, and logs it. */
+	if (fstat(STDERR_FILENO, &st) == -1 ||
+	    (S_ISCHR(st.st_mode) && !isatty(STDERR_FILENO))) {
+		event_log_init("mirror-ctdb-death", EVENT_TO_SYSLOG);
+	} else {
+		event_log_init("mirror-ctdb-death", S_ISREG(st.st_mode) ?
+			       EVENT_TO_FILE : EVENT_TO_STDERR);
+	}
 }
 
 static int usage(void)
@@ -535,6 +548,7 @@ int main(int argc, char *argv[])
 	if (*argv[optind] == '\0' || *end != '\0' || node > 63) {
 		return usage();
 	}
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	log_where(log_file);
 	death = talloc_zero(NULL, struct death);
 	if (death == NULL) {
