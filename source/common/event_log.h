@@ -176,7 +176,8 @@
 	      "If it comes again: see why the node's arpd was not heard") \
 	EVENT(DEATH_LEFT, "N032", "death-left-to-others", LOG_NOTICE, "") \
 	EVENT(DEATH_LATE, "N033", "death-not-hastened", LOG_WARNING,	\
-	      "ctdb acts by itself, some seconds later; see its log")
+	      "ctdb acts by itself, some seconds later; see its log")	\
+	EVENT(DEATH_MENDED, "N034", "connections-mended", LOG_NOTICE, "")
 
 #define EVENT_LOG_ENUM(symbol, code, name, severity, advice) EVENT_##symbol,
 enum event_id {

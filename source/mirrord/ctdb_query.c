@@ -325,7 +325,8 @@ bool ctdb_answer_vnnmap(const struct ctdb_answer *answer,
 	    (n = pull_u32(answer->data, 4)) > (answer->length - 8) / 4) {
 		return false;
 	}
-	members->valid = pull_u32(answer->data, 0) != CTDB_INVALID_GENERATION;
+	members->generation = pull_u32(answer->data, 0);
+	members->valid = members->generation != CTDB_INVALID_GENERATION;
 	members->nodes = 0;
 	for (i = 0; i < n && members->valid; i++) {
 		members->nodes |= node_bit(pull_u32(answer->data, 8 + 4 * i));

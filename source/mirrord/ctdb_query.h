@@ -65,6 +65,7 @@ int ctdb_query_recv(struct tevent_req *req,
 struct ctdb_members {
 	bool valid;		/* of a recovery that began; else nobody */
 	uint64_t nodes;
+	uint32_t generation;	/* another one after each recovery */
 };
 
 struct ctdb_flags {

@@ -34,6 +34,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "../common/event_log.h"
 #include "ctdb_session.h"
@@ -65,6 +66,10 @@
  */
 #define REST_SECONDS 5
 #define RECOVER_ATTEMPTS 3
+/* For so long it is awaited that a node which stood still is back. */
+#define MEND_MS 3000
+/* More than RerecoveryTimeout. */
+#define MEND_REST_SECONDS 15
 #define TURN_MS 5
 
 struct death {
@@ -225,10 +230,69 @@ static void doubt(const struct death *death)
 	}
 }
 
-static enum outcome lives(const struct death *death, const char *why)
+static bool recovered_lately(struct death *death)
+{
+	static const struct ctdb_question uptime = {
+		CTDB_GET_UPTIME, CTDB_THIS_NODE
+	};
+	struct ctdb_answer *answer;
+	struct timespec now;
+	uint64_t us = 0;
+	bool lately = true;
+
+	if (session_ask(death->session, death, &uptime, 1,
+			session_now() + ANSWER_MS, &answer) != 0) {
+		return true;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (ctdb_answer_recovered(answer, &us)) {
+		lately = us / 1000000 + MEND_REST_SECONDS >
+			(uint64_t)now.tv_sec;
+	}
+	talloc_free(answer);
+	return lately;
+}
+
+/*
+ * What the two ctdbds had sent each other is lost with a connection. Of one
+ * that is back at once nobody notices. But if the node stood still meanwhile,
+ * and no recovery is made, records of ctdb's databases are sent to and fro for
+ * up to 20 s, and clients wait for them: a recovery ends it. Not within the
+ * time after another one in which ctdb makes none: clients would wait for
+ * the end of that.
+ */
+static void mend(struct death *death)
+{
+	uint64_t until = session_now() + MEND_MS;
+	uint32_t generation;
+
+	if (look(death) != 0 || is_connected(death)) {
+		return;
+	}
+	generation = death->members.generation;
+	do {
+		pause_ms(4 * TURN_MS);
+		if (look(death) != 0) {
+			return;
+		}
+	} while (!is_connected(death) && session_now() < until);
+	if (!is_connected(death) || death->recovering ||
+	    death->members.generation != generation ||
+	    recovered_lately(death)) {
+		return;
+	}
+	event_log(EVENT_DEATH_MENDED, "node %u stood still for a while: ctdb "
+		  "is asked for a recovery", death->node);
+	if (system("ctdb -t 10 recover >/dev/null 2>&1") != 0) {
+		broken(death, "ctdb recover failed", EIO);
+	}
+}
+
+static enum outcome lives(struct death *death, const char *why)
 {
 	event_log(EVENT_DEATH_NONE, "node %u was silent, but %s: nothing is "
 		  "done", death->node, why);
+	mend(death);
 	return NOTHING;
 }
 
