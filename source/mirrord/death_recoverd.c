@@ -26,7 +26,7 @@ uint64_t recoverd_reply_srvid(void)
 	return SRVID_TOOL | (uint64_t)(uint32_t)getpid();
 }
 
-/* ------------------------------------------------------------------ the lock */
+/* ----------------------------------------------------------------- the lock */
 
 static bool line_has(const char *line, size_t length, const char *word)
 {
@@ -110,7 +110,7 @@ int recoverd_elect(struct session *session)
 	return recoverd_leader(session, UNKNOWN_LEADER);
 }
 
-/* --------------------------------------------------------------- stand still */
+/* -------------------------------------------------------------- stand still */
 
 static int hold(struct session *session, uint64_t srvid, uint32_t own,
 		uint32_t seconds, bool answered, uint64_t until)

@@ -119,7 +119,7 @@ static enum outcome broken(const struct death *death, const char *what,
 	return FAILED;
 }
 
-/* ------------------------------------------------------------- what is known */
+/* ------------------------------------------------------------ what is known */
 
 enum question {
 	ASK_NODEMAP,
@@ -206,7 +206,7 @@ static enum outcome begin(struct death *death)
 	return ret == 0 ? GO_ON : broken(death, "cannot begin", ret);
 }
 
-/* ------------------------------------------------------------------- confirm */
+/* ------------------------------------------------------------------ confirm */
 
 /*
  * mirrord has to know of its old owner that it does not have a volume any
@@ -327,7 +327,7 @@ static enum outcome confirm(struct death *death)
 	return GO_ON;
 }
 
-/* ---------------------------------------------------------------------- lead */
+/* --------------------------------------------------------------------- lead */
 
 /*
  * Has a node that is alive said that it leads? Then it is for it to act. What
@@ -432,7 +432,7 @@ static enum outcome lead(struct death *death)
 	return outcome;
 }
 
-/* ------------------------------------------------------------------ hold, act */
+/* --------------------------------------------------------------- hold, act */
 
 static enum outcome hold(struct death *death)
 {
@@ -545,7 +545,7 @@ static enum outcome act(struct death *death)
 	return outcome;
 }
 
-/* ---------------------------------------------------------------------- main */
+/* --------------------------------------------------------------------- main */
 
 /* One at a time: of two nodes that die together the second finds what the
  * first has left. */

@@ -70,7 +70,7 @@ static const char *in_folder(const char *name)
 	return path;
 }
 
-/* ------------------------------------------------------------------- packets */
+/* ------------------------------------------------------------------ packets */
 
 struct header {
 	uint32_t length, magic, version, generation, operation, destination;
@@ -114,7 +114,7 @@ static void send_message(uint64_t srvid, const void *data, uint32_t length)
 	send_packet(5, 0, body, 12 + length);
 }
 
-/* --------------------------------------------------------------------- ctdbd */
+/* -------------------------------------------------------------------- ctdbd */
 
 static uint32_t push_node(uint8_t *at, uint32_t pnn, uint32_t flags,
 			  const char *address)
@@ -279,7 +279,7 @@ static bool serve_once(struct world *world)
 	return true;
 }
 
-/* ----------------------------------------------------------------- the program */
+/* -------------------------------------------------------------- the program */
 
 static void write_helper(const char *name, char letter, const char *commands)
 {
@@ -370,7 +370,7 @@ static void nothing_done(const struct world *world)
 	assert_int_equal(world->status, 0);
 }
 
-/* ------------------------------------------------------------------- the tests */
+/* ---------------------------------------------------------------- the tests */
 
 /* Seen to fail with a reader that does not look for the timer. */
 static void test_report(void **state)
