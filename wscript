@@ -71,19 +71,24 @@ def sources(bld, pattern, exclude=()):
 def build(bld):
     common = sources(bld, 'source/common/*.c')
     mirrord = sources(bld, 'source/mirrord/*.c',
-                      exclude=('main.c', 'mirrorctl.c'))
+                      exclude=('main.c', 'mirrorctl.c',
+                               'mirror_ctdb_death.c'))
     libs = 'TALLOC TEVENT TDB GNUTLS JANSSON Z PTHREAD SMBCONF'
 
     bld.stlib(source=common, target='common', cflags=WARNINGS, use=libs)
     bld.stlib(source=mirrord, target='mirrord_parts', features='c cstlib', cflags=WARNINGS,
               includes='source/common source/mirrord', use=libs)
-    for name, main in (('mirrord', 'main.c'), ('mirrorctl', 'mirrorctl.c')):
+    for name, main, path in (
+            ('mirrord', 'main.c', '/usr/sbin'),
+            ('mirrorctl', 'mirrorctl.c', '/usr/sbin'),
+            ('mirror-ctdb-death', 'mirror_ctdb_death.c',
+             '/usr/libexec/samba-mirror')):
         node = bld.path.find_node('source/mirrord/' + main)
         if node:
             bld.program(source=[node], target=name, cflags=WARNINGS,
                         includes='source/common source/mirrord',
                         use='mirrord_parts common ' + libs,
-                        install_path='/usr/sbin')
+                        install_path=path)
 
     arpd = sources(bld, 'source/arpd/*.c', exclude=('main.c',))
     arpd_libs = 'TALLOC TEVENT GNUTLS JANSSON NL NLROUTE SECCOMP'

@@ -52,7 +52,7 @@ static void want(struct kernel_wanted *wanted, int value, bool always,
 
 static int read_conf(const char *directory, const char *name, const char *key)
 {
-	struct kernel_sysctl row;
+	struct kernel_sysctl row = { .value = 0 };
 
 	return conf_path(&row, directory, name, key) ?
 		kernel_sysctl_read(row.path) : -1;
@@ -61,7 +61,7 @@ static int read_conf(const char *directory, const char *name, const char *key)
 static bool is_ours(const struct kernel *kernel, const char *directory,
 		    const char *name, const char *key, int value)
 {
-	struct kernel_sysctl row;
+	struct kernel_sysctl row = { .value = 0 };
 
 	return conf_path(&row, directory, name, key) &&
 		kernel_sysctl_is_ours(kernel->sysctls, row.path, value);

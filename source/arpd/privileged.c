@@ -40,7 +40,7 @@ static int take_fd(struct msghdr *message)
 
 static int receive_reply(struct privileged *privileged, int *fd)
 {
-	struct reply reply;
+	struct reply reply = { .error = EPROTO };
 	struct iovec iov = { .iov_base = &reply, .iov_len = sizeof(reply) };
 	union {
 		char buffer[CMSG_SPACE(sizeof(int))];

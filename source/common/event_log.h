@@ -169,7 +169,15 @@
 	EVENT(DEATH_FAILED, "N045", "death-failed", LOG_ERR,		\
 	      "ctdb notices the death by itself, but later: see why "	\
 	      "it was not told (/usr/libexec/samba-mirror/"		\
-	      "mirror-ctdb-death)")
+	      "mirror-ctdb-death)")					\
+	EVENT(DEATH, "N030", "node-dead", LOG_WARNING,			\
+	      "Its services are here or on another node; repair it")	\
+	EVENT(DEATH_NONE, "N031", "node-not-dead", LOG_NOTICE,		\
+	      "If it comes again: see why the node's arpd was not heard") \
+	EVENT(DEATH_LEFT, "N032", "death-left-to-others", LOG_NOTICE, "") \
+	EVENT(DEATH_LATE, "N033", "death-not-hastened", LOG_WARNING,	\
+	      "ctdb acts by itself, some seconds later; see its log")	\
+	EVENT(DEATH_MENDED, "N034", "connections-mended", LOG_NOTICE, "")
 
 #define EVENT_LOG_ENUM(symbol, code, name, severity, advice) EVENT_##symbol,
 enum event_id {

@@ -173,7 +173,7 @@ static void child_overdue(void *private_data)
 	kill(state->pid, SIGKILL);
 }
 
-void child_close_sockets(int keep)
+static void close_kind(mode_t kind, int keep)
 {
 	DIR *directory = opendir("/proc/self/fd");
 	struct dirent *entry;
@@ -183,13 +183,24 @@ void child_close_sockets(int keep)
 		int fd = atoi(entry->d_name);
 
 		if (entry->d_name[0] != '.' && fd != keep && fd > 2 &&
-		    fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
+		    fd != dirfd(directory) &&
+		    fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == kind) {
 			close(fd);
 		}
 	}
 	if (directory != NULL) {
 		closedir(directory);
 	}
+}
+
+void child_close_sockets(int keep)
+{
+	close_kind(S_IFSOCK, keep);
+}
+
+void child_close_directories(void)
+{
+	close_kind(S_IFDIR, -1);
 }
 
 struct child_start {

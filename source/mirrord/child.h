@@ -39,6 +39,9 @@ struct tevent_req *child_function_send(TALLOC_CTX *mem_ctx,
  * that connections which the parent closes are really closed.
  */
 void child_close_sockets(int keep);
+/* The same for a child that has no business with a volume: with its root open
+ * none could be unmounted, for as long as the child works. */
+void child_close_directories(void);
 
 /* argv[0] is searched for in PATH; output and error go to line. */
 struct tevent_req *child_command_send(TALLOC_CTX *mem_ctx,

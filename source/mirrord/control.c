@@ -15,6 +15,7 @@
 #include "dlinklist.h"
 #include "fence.h"
 #include "nodes.h"
+#include "peer.h"
 #include "rejoin.h"
 #include "service.h"
 
@@ -376,6 +377,23 @@ static void on_rejoin(struct control_client *client, json_t *request)
 	tevent_req_set_callback(req, rejoin_done, client);
 }
 
+static void on_silent(struct control_client *client, json_t *request)
+{
+	struct mirrord *mirrord = client->control->mirrord;
+	json_int_t node = json_integer_value(json_object_get(request, "node"));
+	struct peer *peer = NULL;
+
+	if (node >= 0 && node < NODES_MAX) {
+		peer = peer_find(mirrord->peers, (uint32_t)node);
+	}
+	if (peer == NULL) {
+		reply(client, SERVICE_FAILED, "no such other node");
+		return;
+	}
+	peer_doubt(peer);
+	reply(client, SERVICE_OK, NULL);
+}
+
 static void on_fenced(struct control_client *client, json_t *request)
 {
 	struct mirrord *mirrord = client->control->mirrord;
@@ -420,6 +438,7 @@ static const struct {
 	{ "verdict", on_verdict },
 	{ "rejoin", on_rejoin },
 	{ "fenced", on_fenced },
+	{ "silent", on_silent },
 	{ "log", on_log },
 	{ "service", on_service },
 };

@@ -18,7 +18,8 @@
 #define CTDB_REPLY_CONTROL 8
 #define CTDB_INVALID_GENERATION 1
 #define NODE_DISCONNECTED 0x01
-#define NODE_INACTIVE (0x10 | NODE_DISCONNECTED | 0x08 | 0x20)
+#define NODE_DELETED 0x10
+#define NODE_INACTIVE (NODE_DELETED | NODE_DISCONNECTED | 0x08 | 0x20)
 #define PACKET_MAX 65536
 #define ADDRESS_SIZE 28		/* union of sockaddr_in and _in6 */
 
@@ -324,7 +325,8 @@ bool ctdb_answer_vnnmap(const struct ctdb_answer *answer,
 	    (n = pull_u32(answer->data, 4)) > (answer->length - 8) / 4) {
 		return false;
 	}
-	members->valid = pull_u32(answer->data, 0) != CTDB_INVALID_GENERATION;
+	members->generation = pull_u32(answer->data, 0);
+	members->valid = members->generation != CTDB_INVALID_GENERATION;
 	members->nodes = 0;
 	for (i = 0; i < n && members->valid; i++) {
 		members->nodes |= node_bit(pull_u32(answer->data, 8 + 4 * i));
@@ -352,6 +354,43 @@ bool ctdb_answer_nodemap(const struct ctdb_answer *answer,
 		flags->active |= flag & NODE_INACTIVE ? 0 : bit;
 	}
 	return true;
+}
+
+bool ctdb_answer_node_address(const struct ctdb_answer *answer,
+			      uint32_t node,
+			      uint16_t port,
+			      struct sockaddr_storage *address)
+{
+	const size_t entry = 8 + ADDRESS_SIZE;
+	const uint8_t *data = answer->data;
+	uint32_t i, n;
+
+	if (answer->status != 0 || answer->length < 4 ||
+	    (n = pull_u32(data, 0)) > (answer->length - 4) / entry) {
+		return false;
+	}
+	for (i = 0; i < n; i++) {
+		const uint8_t *at = data + 4 + entry * i;
+
+		if (pull_u32(at, 0) != node ||
+		    (pull_u32(at, 4) & NODE_DELETED) != 0) {
+			continue;
+		}
+		*address = (struct sockaddr_storage){
+			.ss_family = AF_UNSPEC
+		};
+		memcpy(address, at + 8, ADDRESS_SIZE);
+		if (address->ss_family == AF_INET6) {
+			((struct sockaddr_in6 *)address)->sin6_port =
+				htons(port);
+		} else {
+			((struct sockaddr_in *)address)->sin_port =
+				htons(port);
+		}
+		return address->ss_family == AF_INET ||
+			address->ss_family == AF_INET6;
+	}
+	return false;
 }
 
 bool ctdb_answer_addresses(const struct ctdb_answer *answer,

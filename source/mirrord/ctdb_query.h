@@ -65,6 +65,7 @@ int ctdb_query_recv(struct tevent_req *req,
 struct ctdb_members {
 	bool valid;		/* of a recovery that began; else nobody */
 	uint64_t nodes;
+	uint32_t generation;	/* another one after each recovery */
 };
 
 struct ctdb_flags {
@@ -83,6 +84,11 @@ bool ctdb_answer_vnnmap(const struct ctdb_answer *answer,
 			struct ctdb_members *members);
 bool ctdb_answer_nodemap(const struct ctdb_answer *answer,
 			 struct ctdb_flags *flags);
+/* The address of one node that is not deleted, with that port. */
+bool ctdb_answer_node_address(const struct ctdb_answer *answer,
+			      uint32_t node,
+			      uint16_t port,
+			      struct sockaddr_storage *address);
 /* *hosted is a child of mem_ctx. */
 bool ctdb_answer_addresses(const struct ctdb_answer *answer,
 			   TALLOC_CTX *mem_ctx,

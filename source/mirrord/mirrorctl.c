@@ -54,6 +54,7 @@ static void usage(FILE *out)
 	"  release [SERVICE] [--wait SECONDS]\n"
 	"                           give it away: all stable, unmounted\n"
 	"  fenced PNN               that node is off, for certain\n"
+	"  silent PNN               nobody hears that node: ask it now\n"
 	"  verdict [PNN..]          ask ctdb now who is alive; or decree it\n"
 	"  rejoin                   was this node left out by ctdb? It begins "
 	"anew\n"
@@ -403,6 +404,13 @@ static int do_fenced(struct arguments *arguments)
 		"node", word_number(arguments->words[0]))));
 }
 
+static int do_silent(struct arguments *arguments)
+{
+	return finish(arguments, ask(arguments, json_pack(
+		"{s:s,s:o}", "verb", "silent",
+		"node", word_number(arguments->words[0]))));
+}
+
 static int do_rejoin(struct arguments *arguments)
 {
 	/* The recovery waits for us, and the registry for the recovery. */
@@ -502,6 +510,7 @@ static const struct {
 	{ "takeover", 1, 1, do_takeover },
 	{ "release", 0, 1, do_release },
 	{ "fenced", 1, 1, do_fenced },
+	{ "silent", 1, 1, do_silent },
 	{ "verdict", 0, 64, do_verdict },
 	{ "rejoin", 0, 0, do_rejoin },
 	{ "health", 0, 0, do_health },

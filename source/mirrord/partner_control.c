@@ -93,6 +93,7 @@ static int begin_in_child(int out, void *private_data)
 	int ret;
 
 	child_close_sockets(-1);
+	child_close_directories();
 	ret = store_open(b, b->directory, b->volume->name, &store, NULL);
 	if (ret == 0) {
 		ret = store_begin(store, b->generation, b->epoch, b->bytes);
@@ -424,6 +425,7 @@ static int fetch_in_child(int out, void *private_data)
 	struct fetch *fetch = private_data;
 
 	child_close_sockets(link_fd(link_io_link(fetch->link->io)));
+	child_close_directories();
 	return fetch_run(fetch);
 }
 

@@ -120,19 +120,32 @@ static void ping_done(struct tevent_req *req)
 	talloc_free(req);
 }
 
-static void ping_now(void *private_data)
+static void ping(struct peer *peer, uint32_t timeout_ms)
 {
-	struct peer *peer = private_data;
-	const struct message ping = {
+	const struct message message = {
 		.type = FRAME_PING,
 		.sequence = ++peer->pings,
 	};
 	struct tevent_req *req;
 
-	peer->timer = NULL;
-	req = peer_request_send(peer, peer, &ping, PING_TIMEOUT_MS);
+	req = peer_request_send(peer, peer, &message, timeout_ms);
 	if (req != NULL) {
 		tevent_req_set_callback(req, ping_done, peer);
+	}
+}
+
+static void ping_now(void *private_data)
+{
+	struct peer *peer = private_data;
+
+	peer->timer = NULL;
+	ping(peer, PING_TIMEOUT_MS);
+}
+
+void peer_doubt(struct peer *peer)
+{
+	if (peer->up) {
+		ping(peer, PEER_DOUBT_MS);
 	}
 }
 

@@ -18,6 +18,10 @@ int peers_new(struct mirrord *mirrord, struct peers **peers);
 /* NULL: there is no such node, or it is this one. */
 struct peer *peer_find(struct peers *peers, uint32_t node);
 
+/* Somebody says that the node is silent: if it does not answer within
+ * PEER_DOUBT_MS, the link is given up. */
+#define PEER_DOUBT_MS 300
+void peer_doubt(struct peer *peer);
 bool peer_is_up(const struct peer *peer);
 /* How long it has been out of reach; 0 when it is up. */
 uint64_t peer_down_ms(const struct peer *peer);

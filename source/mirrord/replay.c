@@ -79,7 +79,24 @@ int replay_add(struct replay *replay,
 	       const uint8_t *record,
 	       size_t length)
 {
-	return record_log_add(replay->log, session, record, length);
+	return record_log_add(replay->log, session, record, length, NULL);
+}
+
+void replay_set_reader(struct replay *replay,
+		       replay_reader reader,
+		       void *private_data)
+{
+	replay->log->reader = reader;
+	replay->log->reader_private = private_data;
+}
+
+int replay_add_stored(struct replay *replay,
+		      uint64_t order,
+		      const struct mirror_id *session,
+		      const uint8_t *record,
+		      size_t length)
+{
+	return record_log_add(replay->log, session, record, length, &order);
 }
 
 static void report(struct replay *replay,

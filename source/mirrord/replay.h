@@ -78,6 +78,24 @@ int replay_add(struct replay *replay,
 	       const uint8_t *record,
 	       size_t length);
 
+/*
+ * Records that stay where they are until replay_run() has ended are not copied
+ * if they are long: the reader copies the one with that number to the buffer,
+ * which is as long as it was. 0 or errno.
+ */
+typedef int (*replay_reader)(uint64_t order,
+			     uint8_t *buffer,
+			     size_t length,
+			     void *private_data);
+void replay_set_reader(struct replay *replay,
+		       replay_reader reader,
+		       void *private_data);
+int replay_add_stored(struct replay *replay,
+		      uint64_t order,
+		      const struct mirror_id *session,
+		      const uint8_t *record,
+		      size_t length);
+
 /* Called now and then with the number of records done. */
 typedef void (*replay_progress)(uint64_t done,
 				uint64_t total,

@@ -184,9 +184,11 @@ struct entry {
 	uint32_t length;
 	bool cancelled;
 	bool spilled;
+	bool stored;		/* the reader has it */
 	union {
 		const uint8_t *bytes;
 		uint64_t offset;	/* in the spill file */
+		uint64_t order;		/* for the reader */
 	} at;
 	uint64_t sequence;
 	struct operation *operation;	/* namespace records */
@@ -213,14 +215,18 @@ struct record_log {
 	uint64_t memory_limit;
 	int spill_fd;
 	uint64_t spilled;
-	uint8_t *buffer;	/* a spilled record while it is looked at */
+	uint8_t *buffer;	/* a record that is not in memory, while it is
+				   looked at */
+	replay_reader reader;
+	void *reader_private;
 };
 
 int record_log_init(TALLOC_CTX *mem_ctx, struct record_log **log);
 int record_log_add(struct record_log *log,
 		   const struct mirror_id *session,
 		   const uint8_t *record,
-		   size_t length);
+		   size_t length,
+		   const uint64_t *order);
 /* The encoded record; valid until the next call. */
 int record_log_get(struct record_log *log,
 		   uint64_t index,

@@ -15,6 +15,8 @@
 /* ... up to this much, and in a file from then on. */
 #define MEMORY_LIMIT (UINT64_C(512) * 1024 * 1024)
 /* A record that is written to the file one day is at most this long. */
+/* What is longer is read again from where it came from, if that can be. */
+#define KEEP_MAX 4096
 #define RECORD_LENGTH_MAX (RECORD_DATA_MAX + 1024 * 1024)
 
 static int record_log_destructor(struct record_log *log)
@@ -163,7 +165,8 @@ static int get_session(struct record_log *log,
 int record_log_add(struct record_log *log,
 		   const struct mirror_id *session_id,
 		   const uint8_t *record,
-		   size_t length)
+		   size_t length,
+		   const uint64_t *order)
 {
 	struct session_log *session = NULL;
 	enum record_type type;
@@ -204,7 +207,12 @@ int record_log_add(struct record_log *log,
 	}
 	session->entries = positions;
 
-	ret = keep(log, entry, record, length);
+	if (order != NULL && log->reader != NULL && length > KEEP_MAX) {
+		entry->stored = true;
+		entry->at.order = *order;
+	} else {
+		ret = keep(log, entry, record, length);
+	}
 	if (ret != 0) {
 		return ret;
 	}
@@ -221,7 +229,7 @@ int record_log_get(struct record_log *log,
 	size_t done = 0;
 
 	*length = entry->length;
-	if (!entry->spilled) {
+	if (!entry->spilled && !entry->stored) {
 		*record = entry->at.bytes;
 		return 0;
 	}
@@ -231,6 +239,11 @@ int record_log_get(struct record_log *log,
 		if (log->buffer == NULL) {
 			return ENOMEM;
 		}
+	}
+	*record = log->buffer;
+	if (entry->stored) {
+		return log->reader(entry->at.order, log->buffer, entry->length,
+				   log->reader_private);
 	}
 	while (done < entry->length) {
 		ssize_t n = pread(log->spill_fd, log->buffer + done,
@@ -245,7 +258,6 @@ int record_log_get(struct record_log *log,
 		}
 		done += (size_t)n;
 	}
-	*record = log->buffer;
 	return 0;
 }
 

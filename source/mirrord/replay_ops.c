@@ -19,6 +19,9 @@
 
 #include "replay_internal.h"
 
+/* Less than this is for the end. */
+#define WRITEBACK_MIN (64 * 1024)
+
 /* What a redo function gets. */
 struct act {
 	struct replay *replay;
@@ -119,6 +122,11 @@ static int redo_write(struct act *act)
 			return n == 0 ? EIO : errno;
 		}
 		done += (size_t)n;
+	}
+	/* The disk may begin: all of it is awaited in the end. */
+	if (r->data_length >= WRITEBACK_MIN) {
+		sync_file_range(act->fd, (off_t)r->offset,
+				(off_t)r->data_length, SYNC_FILE_RANGE_WRITE);
 	}
 	act->replay->result->bytes += r->data_length;
 	return 0;

@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +18,10 @@
 #include "store_epoch.h"
 
 #define SESSION_BUCKETS 1024	/* a power of two */
+
+/* The kernel frees the memory of files that were removed beside us. */
+#define FREE_TURN_MS 20
+#define FREE_TURNS 100
 
 /*
  * Sessions that have no record left are remembered (a process may be idle for
@@ -174,24 +181,70 @@ static void close_slots(struct store *store)
 	store->last_epoch = 0;
 }
 
-/* Empty, closed and gone: their memory is free again. */
-static int remove_slots(struct store *store)
+static void *close_all(void *private_data)
 {
+	int *fds = private_data;
 	size_t i;
 
-	close_slots(store);
+	for (i = 0; i < STORE_RING; i++) {
+		if (fds[i] != -1) {
+			close(fds[i]);
+		}
+	}
+	free(fds);
+	return NULL;
+}
+
+/* Who closes a file last waits for the kernel to free its memory, which takes
+ * 0.1 s for a GB: nobody is to be served later for that. */
+static void close_beside(int *fds)
+{
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	pthread_t thread;
+	int ret;
+
+	ret = pthread_attr_init(&attributes);
+	if (ret == 0) {
+		pthread_attr_setdetachstate(&attributes,
+					    PTHREAD_CREATE_DETACHED);
+		/* Signals are for the loop. */
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+		ret = pthread_create(&thread, &attributes, close_all, fds);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		pthread_attr_destroy(&attributes);
+	}
+	if (ret != 0) {
+		close_all(fds);
+	}
+}
+
+/* Empty, closed and gone: their memory is free again, in a moment. */
+static int remove_slots(struct store *store)
+{
+	int *fds = malloc(STORE_RING * sizeof(*fds));
+	int ret = 0;
+	size_t i;
+
+	if (fds == NULL) {
+		return ENOMEM;
+	}
 	for (i = 0; i < STORE_RING; i++) {
 		char *path = epoch_path(store, i);
 
+		fds[i] = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 		if (path == NULL) {
-			return ENOMEM;
-		}
-		if (unlink(path) == -1 && errno != ENOENT) {
-			return errno;
+			ret = ENOMEM;
+		} else if (unlink(path) == -1 && errno != ENOENT &&
+			   ret == 0) {
+			ret = errno;
 		}
 		talloc_free(path);
 	}
-	return 0;
+	close_slots(store);
+	close_beside(fds);
+	return ret;
 }
 
 static bool has_slots(const struct store *store)
@@ -439,6 +492,21 @@ int store_open(TALLOC_CTX *mem_ctx,
 	return 0;
 }
 
+/* The memory of the files before may not be free yet. */
+static int create_file(struct store *store, const char *path,
+		       uint64_t capacity, struct epoch_file **file)
+{
+	int turn, ret;
+
+	for (turn = 0;; turn++) {
+		ret = epoch_file_create(store, path, capacity, file);
+		if (ret != ENOSPC || turn == FREE_TURNS) {
+			return ret;
+		}
+		poll(NULL, 0, FREE_TURN_MS);
+	}
+}
+
 int store_begin(struct store *store,
 		uint64_t generation,
 		uint64_t first_epoch,
@@ -460,8 +528,8 @@ int store_begin(struct store *store,
 		if (path == NULL) {
 			ret = ENOMEM;
 		} else {
-			ret = epoch_file_create(store, path, epoch_capacity,
-						&store->slots[i].file);
+			ret = create_file(store, path, epoch_capacity,
+					  &store->slots[i].file);
 			talloc_free(path);
 		}
 		if (ret != 0) {
@@ -755,12 +823,32 @@ int store_visit(struct store *store,
 		const struct place *place = &state.places[i];
 
 		ret = epoch_file_parse(store->slots[place->slot].file,
-				       place->order, visit_one, &state);
+				       place->order, true, visit_one, &state);
 		if (ret == ENOENT) {
 			ret = EIO;
 		}
 	}
 	talloc_free(state.places);
+	return ret;
+}
+
+int store_read(struct store *store,
+	       uint64_t order,
+	       store_visitor visitor,
+	       void *private_data)
+{
+	struct visit_state state = {
+		.visitor = visitor, .private_data = private_data
+	};
+	int ret = ENOENT;
+	size_t i;
+
+	for (i = 0; ret == ENOENT && i < STORE_RING; i++) {
+		if (store->slots[i].file != NULL) {
+			ret = epoch_file_parse(store->slots[i].file, order,
+					       false, visit_one, &state);
+		}
+	}
 	return ret;
 }
 

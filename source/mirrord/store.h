@@ -118,6 +118,12 @@ int store_visit(struct store *store,
 		store_visitor visitor,
 		void *private_data);
 
+/* One that was visited, again, and not checked again. ENOENT: not there. */
+int store_read(struct store *store,
+	       uint64_t order,
+	       store_visitor visitor,
+	       void *private_data);
+
 /* Bytes of store that a record of this encoded length takes (R9). */
 size_t store_footprint(size_t record_length);
 

@@ -352,6 +352,33 @@ static int visit_record(struct tdb_context *tdb,
 	return state->ret != 0 ? -1 : 0;
 }
 
+static int parse_visited(TDB_DATA key, TDB_DATA data, void *private_data)
+{
+	struct visit_state *state = private_data;
+
+	/* -1 only with state->ret. */
+	return visit_record(state->file->tdb, key, data, state);
+}
+
+/* The data stay where they are; a traverse would copy all of them. */
+static int visit_in_place(struct visit_state *state)
+{
+	struct tdb_context *tdb = state->file->tdb;
+	TDB_DATA key = tdb_firstkey(tdb);
+	int ret = 0;
+
+	while (key.dptr != NULL && ret == 0) {
+		TDB_DATA next;
+
+		ret = tdb_parse_record(tdb, key, parse_visited, state);
+		next = tdb_nextkey(tdb, key);
+		free(key.dptr);
+		key = next;
+	}
+	free(key.dptr);
+	return ret;
+}
+
 int epoch_file_visit(struct epoch_file *file,
 		     bool check,
 		     epoch_visitor visitor,
@@ -362,9 +389,11 @@ int epoch_file_visit(struct epoch_file *file,
 		.visitor = visitor, .private_data = private_data
 	};
 	uint64_t n;
+	int ret;
 
-	if (tdb_traverse_read(file->tdb, visit_record, &state) == -1 ||
-	    state.ret != 0) {
+	ret = check ? tdb_traverse_read(file->tdb, visit_record, &state) :
+		visit_in_place(&state);
+	if (ret == -1 || state.ret != 0) {
 		return state.ret != 0 ? state.ret : EIO;
 	}
 	n = state.count;
@@ -376,6 +405,7 @@ int epoch_file_visit(struct epoch_file *file,
 }
 
 struct parse_state {
+	bool check;
 	epoch_visitor visitor;
 	void *private_data;
 	int ret;
@@ -388,7 +418,8 @@ static int parse_record(TDB_DATA key, TDB_DATA data, void *private_data)
 	const uint8_t *record;
 	size_t length;
 
-	state->ret = look_at(key, data, true, &header, &record, &length);
+	state->ret = look_at(key, data, state->check, &header, &record,
+			     &length);
 	if (state->ret == 0) {
 		state->ret = state->visitor(&header, record, length,
 					    state->private_data);
@@ -398,10 +429,12 @@ static int parse_record(TDB_DATA key, TDB_DATA data, void *private_data)
 
 int epoch_file_parse(struct epoch_file *file,
 		     uint64_t order,
+		     bool check,
 		     epoch_visitor visitor,
 		     void *private_data)
 {
 	struct parse_state state = {
+		.check = check,
 		.visitor = visitor, .private_data = private_data
 	};
 	struct record_key key;

@@ -61,9 +61,11 @@ int epoch_file_visit(struct epoch_file *file,
 		     epoch_visitor visitor,
 		     void *private_data);
 
-/* The one with this order number; ENOENT, EIO. */
+/* The one with this order number, proved by its checksum if check is set;
+ * ENOENT, EIO. */
 int epoch_file_parse(struct epoch_file *file,
 		     uint64_t order,
+		     bool check,
 		     epoch_visitor visitor,
 		     void *private_data);
 

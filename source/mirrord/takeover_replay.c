@@ -258,7 +258,40 @@ static int work_add_local(uint64_t order,
 {
 	struct replay_work *work = private_data;
 
-	return replay_add(work->replay, session, record, length);
+	return replay_add_stored(work->replay, order, session, record,
+				 length);
+}
+
+struct reading {
+	uint8_t *buffer;
+	size_t length;
+};
+
+static int copy_record(uint64_t order,
+		       const struct mirror_id *session,
+		       const uint8_t *record,
+		       size_t length,
+		       void *private_data)
+{
+	struct reading *reading = private_data;
+
+	if (length != reading->length) {
+		return EIO;
+	}
+	memcpy(reading->buffer, record, length);
+	return 0;
+}
+
+/* Nobody changes a store that is sealed. */
+static int work_read(uint64_t order, uint8_t *buffer, size_t length,
+		     void *private_data)
+{
+	struct replay_work *work = private_data;
+	struct reading reading = { .buffer = buffer, .length = length };
+	int ret;
+
+	ret = store_read(work->store, order, copy_record, &reading);
+	return ret == ENOENT ? EIO : ret;
 }
 
 static int work_add_fetched(const struct mirror_id *session,
@@ -310,6 +343,7 @@ static int replay_in_child(int out, void *private_data)
 	}
 	replay_set_logger(work->replay, work_log, work);
 	if (work->store != NULL) {
+		replay_set_reader(work->replay, work_read, work);
 		ret = store_visit(work->store, NULL, 0, work_add_local, work);
 	} else {
 		ret = fetch_records(work, takeover->mirrord,

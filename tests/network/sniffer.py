@@ -126,7 +126,7 @@ def disputes(all_claims, addresses, begin, end):
     """Claims of the addresses from begin to end in which a MAC speaks again
     after another one has: a list of texts."""
     seen = collections.defaultdict(list)
-    found = []
+    disputed = set()
     for claim in all_claims:
         if not begin <= claim.time < end or claim.address not in addresses:
             continue
@@ -134,12 +134,13 @@ def disputes(all_claims, addresses, begin, end):
         if said and said[-1].mac == claim.mac:
             continue
         if any(old.mac == claim.mac for old in said):
-            found.append('two owners of %s on %s: %s' % (
-                claim.address, claim.bridge, ', '.join(
-                    '%s %s at %+.3f' % (c.mac, c.how, c.time - begin)
-                    for c in said + [claim])))
+            disputed.add((claim.bridge, claim.address))
         said.append(claim)
-    return found
+    return ['two owners of %s on %s: %s%s' % (address, bridge, ', '.join(
+        '%s %s at %+.3f' % (c.mac, c.how, c.time - begin)
+        for c in seen[bridge, address][:8]),
+        '' if len(seen[bridge, address]) <= 8 else ', ..')
+            for bridge, address in sorted(disputed)]
 
 
 if __name__ == '__main__':

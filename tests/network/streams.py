@@ -5,6 +5,7 @@ A Stream runs build/tests/mirror-stream in a client of the testbed; its lines
 are explained there. Times are CLOCK_MONOTONIC, which all namespaces share.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -121,6 +122,32 @@ class Ear:
         if not self.process.stdin.closed:
             self.process.stdin.close()
         self.process.wait(timeout=10)
+
+
+# What goes down sooner after it came up is a flapping path to arpd, which then
+# waits longer and longer before it uses it again.
+UP_FOR = 10.5
+
+
+def arpd_status(lab, node):
+    return json.loads(lab.on(node, 'mirror-arpd', 'status', '--json'))
+
+
+def calm(lab, nodes=('n0', 'n1'), up_for=UP_FOR):
+    """All paths are up, for some time, and no address is passed through."""
+    for node in nodes:
+        status = arpd_status(lab, node)
+        for peer in status['peers']:
+            if len(peer['paths']) != len(status['interfaces']):
+                return False
+            for path in peer['paths']:
+                if path['state'] != 'up' or path['since'] < up_for:
+                    return False
+        for row in status['addresses']:
+            if (row['where'] not in ('here', 'elsewhere') or
+                    row.get('silent') or 'helper' in row):
+                return False
+    return True
 
 
 def going_on(streams, since):

@@ -56,6 +56,10 @@ void child_close_sockets(int keep)
 {
 }
 
+void child_close_directories(void)
+{
+}
+
 void link_io_send(struct link_io *io, const struct message *message)
 {
 	stub.answer = message->type;

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Dealing with ctdb's recovery daemon, see death_recoverd.h. */
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include "death_recoverd.h"
+
+#define UNKNOWN_LEADER 0xFFFFFFFF
+
+/* struct ctdb_srvid_message, ctdb_disable_message: who is answered, where. */
+struct reply_to {
+	uint32_t node;
+	uint32_t pad;
+	uint64_t srvid;
+};
+
+struct hold {
+	struct reply_to reply_to;
+	uint32_t seconds;
+	uint32_t pad;
+};
+
+uint64_t recoverd_reply_srvid(void)
+{
+	return SRVID_TOOL | (uint64_t)(uint32_t)getpid();
+}
+
+/* ----------------------------------------------------------------- the lock */
+
+static bool line_has(const char *line, size_t length, const char *word)
+{
+	return memmem(line, length, word, strlen(word)) != NULL;
+}
+
+static size_t indentation(const char *line, size_t length)
+{
+	size_t n = 0;
+
+	while (n < length && line[n] == ' ') {
+		n++;
+	}
+	return n;
+}
+
+enum lock_state recoverd_lock_in_report(const char *report, size_t length)
+{
+	const char *end = report + length;
+	bool inside = false, mutex = false;
+	size_t depth = 0;
+
+	while (report < end) {
+		const char *eol = memchr(report, '\n', (size_t)(end - report));
+		size_t n = (size_t)((eol != NULL ? eol : end) - report);
+
+		if (inside && indentation(report, n) <= depth) {
+			break;
+		}
+		if (inside && line_has(report, n, "struct tevent_timer")) {
+			return LOCK_BEING_TAKEN;
+		}
+		mutex |= inside &&
+			line_has(report, n, "struct ctdb_cluster_mutex_handle");
+		if (line_has(report, n, "struct ctdb_cluster_lock_handle")) {
+			inside = true;
+			depth = indentation(report, n);
+		}
+		report += n + (eol != NULL);
+	}
+	if (!inside) {
+		return LOCK_NONE;
+	}
+	return mutex ? LOCK_HELD : LOCK_BEING_TAKEN;
+}
+
+int recoverd_lock(struct session *session, uint32_t own, uint64_t until,
+		  enum lock_state *state)
+{
+	const struct reply_to reply_to = {
+		.node = own, .srvid = recoverd_reply_srvid(),
+	};
+	struct session_message *message;
+	int ret;
+
+	session_drop(session, reply_to.srvid);
+	ret = session_send(session, CTDB_THIS_NODE, SRVID_MEM_DUMP, &reply_to,
+			   sizeof(reply_to));
+	if (ret == 0) {
+		ret = session_receive(session, session, reply_to.srvid, until,
+				      &message);
+	}
+	if (ret == 0) {
+		*state = recoverd_lock_in_report((const char *)message->data,
+						 message->length);
+		talloc_free(message);
+	}
+	return ret;
+}
+
+/* ------------------------------------------------------------------- leader */
+
+int recoverd_leader(struct session *session, uint32_t leader)
+{
+	return session_send(session, CTDB_THIS_NODE, SRVID_LEADER, &leader,
+			    sizeof(leader));
+}
+
+int recoverd_elect(struct session *session)
+{
+	return recoverd_leader(session, UNKNOWN_LEADER);
+}
+
+/* -------------------------------------------------------------- stand still */
+
+static int hold(struct session *session, uint64_t srvid, uint32_t own,
+		uint32_t seconds, bool answered, uint64_t until)
+{
+	const struct hold message = {
+		.reply_to = {
+			.node = own,
+			.srvid = answered ? recoverd_reply_srvid() : 0,
+		},
+		.seconds = seconds,
+	};
+	struct session_message *reply;
+	int32_t status = -1;
+	int ret;
+
+	session_drop(session, recoverd_reply_srvid());
+	ret = session_send(session, CTDB_THIS_NODE, srvid, &message,
+			   sizeof(message));
+	if (ret != 0 || !answered) {
+		return ret;
+	}
+	ret = session_receive(session, session, recoverd_reply_srvid(), until,
+			      &reply);
+	if (ret != 0) {
+		return ret;
+	}
+	if (reply->length >= sizeof(status)) {
+		memcpy(&status, reply->data, sizeof(status));
+	}
+	talloc_free(reply);
+	return status == (int32_t)own ? 0 : EBUSY;
+}
+
+int recoverd_hold_recoveries(struct session *session, uint32_t own,
+			     uint32_t seconds, bool answered, uint64_t until)
+{
+	return hold(session, SRVID_DISABLE_RECOVERIES, own, seconds, answered,
+		    until);
+}
+
+int recoverd_hold_takeovers(struct session *session, uint32_t own,
+			    uint32_t seconds, bool answered, uint64_t until)
+{
+	return hold(session, SRVID_DISABLE_TAKEOVER_RUNS, own, seconds,
+		    answered, until);
+}
+
+int recoverd_want_takeover(struct session *session)
+{
+	const struct reply_to nobody = { .node = 0 };
+
+	return session_send(session, CTDB_THIS_NODE, SRVID_TAKEOVER_RUN,
+			    &nobody, sizeof(nobody));
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Dealing with ctdb's recovery daemon, which has no interface for what
+ * mirror-ctdb-death wants of it but messages and the report of its memory.
+ *
+ * Owns: those messages; what the report says of the cluster lock.
+ * Does not own: the order of things (mirror_ctdb_death.c).
+ */
+
+#ifndef MIRRORD_DEATH_RECOVERD_H
+#define MIRRORD_DEATH_RECOVERD_H
+
+#include "ctdb_session.h"
+
+/* For our own answers; ctdb's tools use the bits above 32 of it likewise. */
+uint64_t recoverd_reply_srvid(void);
+
+enum lock_state {
+	LOCK_NONE,
+	LOCK_BEING_TAKEN,
+	LOCK_HELD
+};
+
+/*
+ * What a report of the recovery daemon's memory says (ctdb rddumpmemory): it
+ * has a handle of the lock exactly while it holds it or is taking it, and a
+ * timer on that while it is taking it.
+ */
+enum lock_state recoverd_lock_in_report(const char *report, size_t length);
+
+/* Ask it for the report. 0 or errno. */
+int recoverd_lock(struct session *session, uint32_t own, uint64_t until,
+		  enum lock_state *state);
+
+/* No leader: elect now. Only with a cluster lock, else it would wait for the
+ * end of an election for ever. */
+int recoverd_elect(struct session *session);
+/* Only without a cluster lock: that node leads. */
+int recoverd_leader(struct session *session, uint32_t leader);
+
+/* No recovery, no takeover run of its own for so long; 0: as it likes. EBUSY:
+ * it is just doing one. answered: wait for the answer. */
+int recoverd_hold_recoveries(struct session *session, uint32_t own,
+			     uint32_t seconds, bool answered, uint64_t until);
+int recoverd_hold_takeovers(struct session *session, uint32_t own,
+			    uint32_t seconds, bool answered, uint64_t until);
+/* It shall do a takeover run. */
+int recoverd_want_takeover(struct session *session);
+
+#endif /* MIRRORD_DEATH_RECOVERD_H */
