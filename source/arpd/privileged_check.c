@@ -230,7 +230,8 @@ static int check_destination(const struct check *check,
 	if (row->table == ARPD_BROADCAST) {
 		return destination->family != AF_INET ||
 			destination->prefix != net_address_bits(destination) ||
-			row->gateway.family != 0 ? EINVAL : 0;
+			row->gateway.family != 0 ? EINVAL :
+			check_ours(check, destination);
 	}
 	if (!is_our_table(row->table)) {
 		return EPERM;

@@ -197,7 +197,12 @@ static void test_refused_plans(void **state)
 	REFUSED(EPERM, plan.routes[0].destination = lab_address("192.0.2.1"));
 	REFUSED(EPERM, plan.routes[0].destination.prefix = 24);
 	REFUSED(EPERM, plan.routes[2].table = 254);
-	REFUSED(EPERM, plan.routes[2].table = 255);
+	REFUSED(EPERM, plan.routes[2].table = 253);
+	/* broadcasts: in networks of ours only */
+	REFUSED(EINVAL, plan.routes[2].table = ARPD_BROADCAST);
+	REFUSED(EPERM, plan.routes[2].table = ARPD_BROADCAST;
+		plan.routes[2].destination = lab_address("192.0.2.255");
+		plan.routes[2].gateway.family = 0);
 	REFUSED(EPERM, plan.routes[2].table = ARPD_TABLE + 32);
 	REFUSED(EINVAL, plan.routes[2].destination.prefix = 33);
 	REFUSED(EINVAL, plan.routes[2].destination.family = 99);
