@@ -124,21 +124,18 @@ static struct announcement *find(const struct announce *announce,
 	return NULL;
 }
 
-int announce_start(struct announce *announce,
-		   const struct net_address *address,
-		   uint32_t interface,
-		   const struct net_mac *mac,
-		   uint32_t refresh_ms)
+static struct announcement *row_for(struct announce *announce,
+				    const struct net_address *address,
+				    uint32_t interface,
+				    const struct net_mac *mac,
+				    uint32_t refresh_ms)
 {
 	struct announcement *row = find(announce, address, interface);
 
-	if (net_address_size(address) == 0) {
-		return EINVAL;
-	}
 	if (row == NULL) {
 		row = talloc_zero(announce, struct announcement);
 		if (row == NULL) {
-			return ENOMEM;
+			return NULL;
 		}
 		row->announce = announce;
 		row->address = *address;
@@ -149,8 +146,45 @@ int announce_start(struct announce *announce,
 	TALLOC_FREE(row->timer);
 	row->mac = *mac;
 	row->refresh_ms = refresh_ms;
+	return row;
+}
+
+int announce_start(struct announce *announce,
+		   const struct net_address *address,
+		   uint32_t interface,
+		   const struct net_mac *mac,
+		   uint32_t refresh_ms)
+{
+	struct announcement *row;
+
+	if (net_address_size(address) == 0) {
+		return EINVAL;
+	}
+	row = row_for(announce, address, interface, mac, refresh_ms);
+	if (row == NULL) {
+		return ENOMEM;
+	}
 	row->step = 0;
 	say(row);
+	return schedule(row);
+}
+
+int announce_later(struct announce *announce,
+		   const struct net_address *address,
+		   uint32_t interface,
+		   const struct net_mac *mac,
+		   uint32_t refresh_ms)
+{
+	struct announcement *row;
+
+	if (net_address_size(address) == 0) {
+		return EINVAL;
+	}
+	row = row_for(announce, address, interface, mac, refresh_ms);
+	if (row == NULL) {
+		return ENOMEM;
+	}
+	row->step = NUM_STEPS;
 	return schedule(row);
 }
 

@@ -22,6 +22,8 @@
 #define ANNOUNCE_REFRESH_MS 60000
 /* While a network is not whole: a switch that heals tells nobody. */
 #define ANNOUNCE_TROUBLE_MS 1000
+/* While nobody else is there. */
+#define ANNOUNCE_ALONE_MS 3000
 
 struct announce;
 
@@ -37,6 +39,13 @@ int announce_new(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 /* The address is at mac, on that interface (ours). Again from the beginning
  * if it was announced before. 0 or errno; what was said is said. */
 int announce_start(struct announce *announce,
+		   const struct net_address *address,
+		   uint32_t interface,
+		   const struct net_mac *mac,
+		   uint32_t refresh_ms);
+/* The same, but not before refresh_ms have passed, and then only now and then;
+ * if it is announced there already: from now on as often as that. */
+int announce_later(struct announce *announce,
 		   const struct net_address *address,
 		   uint32_t interface,
 		   const struct net_mac *mac,

@@ -156,6 +156,14 @@ static void peers_time(void *private_data)
 
 /* ---------------------------------------------------- a plan comes in force */
 
+/* A switch that heals, or whose ports change, tells nobody. */
+static uint32_t refresh_of(const struct plan_held *held)
+{
+	return held->whole ? ANNOUNCE_REFRESH_MS :
+		held->helper != NET_NOBODY ? ANNOUNCE_TROUBLE_MS :
+		ANNOUNCE_ALONE_MS;
+}
+
 static void tell_held(struct arpd *arpd, const struct plan *old,
 		      const struct plan_held *held)
 {
@@ -171,11 +179,16 @@ static void tell_held(struct arpd *arpd, const struct plan *old,
 			      held->interface);
 	} else if (interface != NULL && held->carrier &&
 		   (was == NULL || was->silent || !was->carrier ||
-		    wish != wished)) {
+		    (wished && !wish))) {
 		announce_start(arpd->announce, &held->address,
 			       held->interface, &interface->mac,
-			       wish ? ANNOUNCE_TROUBLE_MS :
-			       ANNOUNCE_REFRESH_MS);
+			       refresh_of(held));
+	} else if (interface != NULL && held->carrier &&
+		   refresh_of(was) != refresh_of(held)) {
+		/* Whoever passes it now may be about to say so. */
+		announce_later(arpd->announce, &held->address,
+			       held->interface, &interface->mac,
+			       refresh_of(held));
 	}
 	if (wish && (!wished || (held->passed && !was->passed))) {
 		event_log(held->passed ? EVENT_PASSED : EVENT_PASS_ASKED,
@@ -445,8 +458,11 @@ static void on_peers(void *private_data, const struct peer *peer,
 void arpd_announce(struct arpd *arpd, const struct net_address *address,
 		   const struct interface *interface)
 {
+	const struct plan_held *held = find_held(arpd->plan, address);
+
 	announce_start(arpd->announce, address, interface->index,
-		       &interface->mac, ANNOUNCE_REFRESH_MS);
+		       &interface->mac,
+		       held != NULL ? refresh_of(held) : ANNOUNCE_REFRESH_MS);
 }
 
 void arpd_say_good_bye(struct arpd *arpd)

@@ -25,6 +25,9 @@ struct kernel {
 	const struct settings *settings;	/* NULL: flush */
 	struct nl_sock *route;
 	struct kernel_sysctls *sysctls;
+	/* interfaces of the last plan's silences */
+	uint32_t silent[KERNEL_ROWS_MAX];
+	uint32_t num_silent;
 	char *nft;		/* the last that was applied; NULL: not known */
 	/* As on kernels before 6.17, which have no force_forwarding. */
 	bool without_force_forwarding;
@@ -41,6 +44,9 @@ int kernel_apply(struct kernel *kernel, const struct kernel_plan *plan);
 
 /* Removes all that has our marks, addresses too. */
 int kernel_flush(struct kernel *kernel);
+
+/* kernel_unresolved.c: neighbours that the kernel asked for in vain. */
+int kernel_forget_unresolved(struct kernel *kernel, uint32_t interface);
 
 int kernel_address(struct kernel *kernel, bool add,
 		   const struct net_address *address, uint32_t interface);

@@ -223,6 +223,39 @@ static int apply_objects(TALLOC_CTX *mem_ctx, struct kernel *kernel,
 	return first;
 }
 
+static bool is_silent(const struct kernel_plan *plan, uint32_t interface)
+{
+	uint32_t i;
+
+	for (i = 0; i < plan->num_silences; i++) {
+		if (plan->silences[i].interface == interface) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Before traffic goes that way again. */
+static int end_silences(struct kernel *kernel, const struct kernel_plan *plan)
+{
+	int first = 0;
+	uint32_t i;
+
+	for (i = 0; i < kernel->num_silent; i++) {
+		if (!is_silent(plan, kernel->silent[i])) {
+			int ret = kernel_forget_unresolved(kernel,
+							   kernel->silent[i]);
+
+			first = first == 0 ? ret : first;
+		}
+	}
+	kernel->num_silent = plan->num_silences;
+	for (i = 0; i < plan->num_silences; i++) {
+		kernel->silent[i] = plan->silences[i].interface;
+	}
+	return first;
+}
+
 /*
  * What forwards is closed to everything else before it opens: nftables stand
  * between the sysctls that are put back and those that are set.
@@ -245,6 +278,8 @@ int kernel_apply(struct kernel *kernel, const struct kernel_plan *plan)
 		ret = kernel_sysctls_set(kernel->sysctls, wanted);
 		first = first == 0 ? ret : first;
 	}
+	ret = end_silences(kernel, plan);
+	first = first == 0 ? ret : first;
 	ret = apply_objects(wanted, kernel, plan);
 	talloc_free(wanted);
 	return first != 0 ? first : ret;

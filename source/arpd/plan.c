@@ -435,6 +435,23 @@ static void reply_through(struct planner *p, const struct plan_held *held,
 	}
 }
 
+static bool is_whole(struct planner *p, const struct interface *interface)
+{
+	const struct peer *const *list;
+	uint32_t count, i;
+
+	list = peers_list(p->peers, &count);
+	for (i = 0; i < count; i++) {
+		const struct path *path = peer_path_on(list[i],
+						       interface->index);
+
+		if (path != NULL && path->state == PATH_UP) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void plan_held_address(struct planner *p,
 			      const struct interface *interface,
 			      const struct net_address *address)
@@ -451,6 +468,7 @@ static void plan_held_address(struct planner *p,
 		.address = *address,
 		.interface = interface->index,
 		.carrier = interface->carrier,
+		.whole = is_whole(p, interface),
 		.helper = NET_NOBODY,
 	};
 	old = held_before(p, address);

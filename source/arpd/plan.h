@@ -61,6 +61,7 @@ struct plan_held {
 	struct net_address address;	/* with its prefix */
 	uint32_t interface;
 	bool carrier;
+	bool whole;			/* somebody is on the network with us */
 	uint32_t helper;		/* NET_NOBODY: none needed, or none */
 	bool asks;			/* else it is to end, and has not yet */
 	uint64_t asked;			/* ms, since when it is that helper */

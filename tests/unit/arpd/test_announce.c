@@ -169,6 +169,27 @@ static void test_schedule(void **state)
 	done(announce);
 }
 
+/* Not at once, and from then on as often as that. */
+static void test_later(void **state)
+{
+	struct announce *announce = setup();
+	size_t i;
+
+	assert_int_equal(announce_later(announce, &v4, 3, &ours,
+					ANNOUNCE_TROUBLE_MS), 0);
+	run_to(ANNOUNCE_TROUBLE_MS / 2);
+	assert_int_equal(num_sent, 0);
+	run_to(10 * ANNOUNCE_TROUBLE_MS);
+	assert_in_range(num_sent, 2 * 9, 2 * 11);
+	/* What is announced already changes its pace, and nothing else. */
+	assert_int_equal(announce_later(announce, &v4, 3, &ours,
+					ANNOUNCE_REFRESH_MS), 0);
+	i = num_sent;
+	run_to(10 * ANNOUNCE_TROUBLE_MS + ANNOUNCE_REFRESH_MS / 2);
+	assert_int_equal(num_sent, i);
+	done(announce);
+}
+
 /* IPv6 has one form only. */
 static void test_ipv6(void **state)
 {
@@ -287,6 +308,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schedule),
+		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_stop),

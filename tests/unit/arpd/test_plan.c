@@ -520,6 +520,10 @@ static void test_carrier_is_told(void **state)
 {
 	make();
 	assert_true(plan.held[0].carrier);
+	assert_true(plan.held[0].whole);
+	set_path(1, LAN, PATH_HOLD, true, true);
+	make();
+	assert_false(plan.held[0].whole);
 	port_lost(LAN);
 	make();
 	assert_false(plan.held[0].carrier);
