@@ -283,7 +283,7 @@ static void mend(struct death *death)
 	}
 	event_log(EVENT_DEATH_MENDED, "node %u stood still for a while: ctdb "
 		  "is asked for a recovery", death->node);
-	if (system("ctdb -t 10 recover >/dev/null 2>&1") != 0) {
+	if (system("timeout 10 ctdb recover >/dev/null 2>&1") != 0) {
 		broken(death, "ctdb recover failed", EIO);
 	}
 }
