@@ -7,9 +7,8 @@
  * Does not own: the steps (death_*.h); noticing the silence, and cutting
  * ctdb's connections to the node (arpd).
  *
- *   1 confirm   ctdbd says disconnected, the node's kernel does not answer.
- *               Else nothing is done: ctdbd connects again to a living node
- *               at once, and that was all.
+ *   1 confirm   the node's kernel does not answer; then ctdb's connections to
+ *               it are cut, and ctdbd says disconnected. Else nothing is done.
  *   2 lead      with a cluster lock: until the recovery daemon here holds it
  *               (R13: who may go on alone is elected by it). Without: it is
  *               told that this node leads.
@@ -30,6 +29,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netdb.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <stdio.h>
@@ -76,6 +76,7 @@ struct death {
 	struct session *session;
 	const char *socket;
 	uint32_t node;		/* the dead one */
+	char name[INET6_ADDRSTRLEN];	/* its address */
 	uint32_t own;
 	bool with_lock;
 	struct ctdb_flags flags;
@@ -195,6 +196,9 @@ static enum outcome begin(struct death *death)
 			      EINVAL);
 	}
 	talloc_free(answers);
+	getnameinfo((const struct sockaddr *)&address, sizeof(address),
+		    death->name, sizeof(death->name), NULL, 0,
+		    NI_NUMERICHOST);
 	ret = probe_new(death, &address, &death->probe);
 	if (ret == 0) {
 		ret = session_listen(death->session, recoverd_reply_srvid(),
@@ -283,7 +287,7 @@ static void mend(struct death *death)
 	}
 	event_log(EVENT_DEATH_MENDED, "node %u stood still for a while: ctdb "
 		  "is asked for a recovery", death->node);
-	if (system("ctdb -t 10 recover >/dev/null 2>&1") != 0) {
+	if (system("timeout 10 ctdb recover >/dev/null 2>&1") != 0) {
 		broken(death, "ctdb recover failed", EIO);
 	}
 }
@@ -296,10 +300,27 @@ static enum outcome lives(struct death *death, const char *why)
 	return NOTHING;
 }
 
+/*
+ * Only now: a ctdbd that loses its connection to one that stands still goes on
+ * without that one within a second, which then is fenced.
+ */
+static void cut(const struct death *death)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "ss -K dst %s "
+		 "'( dport = %d or sport = %d )' >/dev/null 2>&1",
+		 death->name, CTDB_PORT, CTDB_PORT);
+	if (system(command) == -1) {
+		broken(death, "cannot cut ctdb's connections", errno);
+	}
+}
+
 static enum outcome confirm(struct death *death)
 {
 	uint64_t silent_until = session_now() + SILENT_MS;
-	uint64_t until = session_now() + DISCONNECTED_MS;
+	uint64_t until = silent_until + DISCONNECTED_MS;
+	bool is_cut = false;
 	int ret;
 
 	doubt(death);
@@ -313,6 +334,11 @@ static enum outcome confirm(struct death *death)
 		if (ret != 0) {
 			return broken(death, "ctdbd does not answer here",
 				      ret);
+		}
+		if (is_connected(death) && !is_cut &&
+		    session_now() >= silent_until) {
+			is_cut = true;
+			cut(death);
 		}
 		if (is_connected(death) && session_now() > until) {
 			return lives(death, "ctdb has a connection to it");
