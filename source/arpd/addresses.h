@@ -12,8 +12,8 @@
  *   a node that is alive and says that it holds the address   not yet
  *   a node's interface, and that node is silent (it was       added: it was
  *   excluded by ctdb, its kernel still answers)               fenced before
- *   somebody else                                             not yet, and an
- *                                                             error: two have it
+ *   somebody else                                             not yet, and it
+ *                                                             is logged
  * "Not yet": it is tried again every second, until it is released; ctdb asks
  * again as well.
  */

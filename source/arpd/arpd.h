@@ -6,7 +6,7 @@
  * the network are told of a change.
  * Does not own: what each part does.
  *
- *   kernel ──► interfaces ─┐                 ┌─► privileged (routes, proxies ..)
+ *   kernel ──► interfaces ─┐                 ┌─► privileged (routes ..)
  *   beacons ─► peers ──────┼──► plan ────────┼─► beacons (what we hold, pass)
  *   control ─► addresses ──┘                 └─► announce (where addresses are)
  *

@@ -299,7 +299,7 @@ void interfaces_count(struct interfaces *interfaces)
  * that something changed, and looks when all is read. */
 static int ask_all(struct interfaces *interfaces)
 {
-	uint32_t was[SETTINGS_INTERFACES_MAX];
+	uint32_t was[SETTINGS_INTERFACES_MAX] = { 0 };
 	uint32_t i;
 	int ret;
 

@@ -21,16 +21,16 @@
  *     clients may be on either side of a split
  *   a path is up again:
  *     no wish any more                      ────►  no proxy any more; the route
- *                                                  stays for PLAN_LINGER_MS, for
- *                                                  clients that learn late
+ *                                                  stays for a while, for clients
+ *                                                  that learn late
  *     replies as ever, announcement         ◄────  nothing of it in the beacon
  *
  * Of two that are heard on one network only one may answer. So A is silent
  * (ARP, ND) while B passes, unless neither hears the other there: then each is
  * alone in its part of a split network, and both answer.
  *
- * When one hears the other, and not the other way round, it is the sender of the
- * one or the receiver of the other that is broken. Who does not hear finds out:
+ * When one hears the other, and not the other way round, the sender of the one
+ * or the receiver of the other is broken. Who does not hear finds out:
  * what receives from anybody else is not broken (PLAN_QUIET_MS). So a receiver
  * that is fine asks for no help, and one that is not does not help. And nobody
  * begins to help on a network on which the two hear each other, or whose

@@ -34,8 +34,8 @@
 
 #define ARPD_RULE_PRIORITY 4380	/* and the next ones */
 #define ARPD_TABLE 4380		/* table of replies through node n: + n */
-/* The table of what is local: the destination is a broadcast address of a client
- * network, also for what comes in by that interface. */
+/* The table of what is local: the destination is a broadcast address of a
+ * client network, also for what comes in by that interface. */
 #define ARPD_BROADCAST 255
 #define ARPD_NFT_TABLE "samba_mirror"
 

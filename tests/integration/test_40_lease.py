@@ -152,7 +152,9 @@ def cut_between_nodes(lab):
     """Clients reach both nodes, the nodes do not reach each other."""
     lab.tb('unplug', 'n1', 'ic')
     for address in CUT:
-        lab.on('n1', 'ip', 'route', 'add', 'blackhole', address)
+        # Before all routes: arpd has one there, too.
+        lab.on('n1', 'ip', 'rule', 'add', 'to', address, 'pref', '10',
+               'blackhole')
 
 
 def hosts_all(lab, node):
@@ -195,7 +197,8 @@ def test_two_halves(lab):
     lab.tb('plug', 'n1', 'ic')
     if winner == 'n1':
         for address in CUT:
-            lab.on('n1', 'ip', 'route', 'del', 'blackhole', address)
+            lab.on('n1', 'ip', 'rule', 'del', 'to', address, 'pref', '10',
+                   'blackhole')
 
 
 test_two_halves.conf = dict(CONF, lock='fcntl')
