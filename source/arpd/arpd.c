@@ -12,6 +12,7 @@
 #include "connections.h"
 #include "control.h"
 #include "ports.h"
+#include "probe.h"
 
 #define RETRY_MS 1000
 #define PAUSE_US 50000
@@ -114,6 +115,7 @@ static void beacon_time(void *private_data)
 
 	arpd_send_beacons(arpd, 0);
 	interfaces_count(arpd->interfaces);
+	probe_ask(arpd);
 	arpd->beacon_timer = timer_start(arpd, arpd->ev,
 					 arpd->settings->beacon_ms,
 					 beacon_time, arpd);
@@ -522,6 +524,9 @@ static int make_parts(struct arpd *arpd, char **problem, TALLOC_CTX *mem_ctx)
 	}
 	if (ret == 0) {
 		ret = ports_new(arpd, &arpd->ports);
+	}
+	if (ret == 0) {
+		ret = probe_new(arpd, &arpd->probe);
 	}
 	if (ret == 0) {
 		ret = connections_new(arpd, &arpd->connections);

@@ -31,6 +31,7 @@ struct addresses;
 struct connections;
 struct control;
 struct ports;
+struct probe;
 struct timer;
 
 struct arpd {
@@ -47,6 +48,7 @@ struct arpd {
 	struct addresses *addresses;
 	struct connections *connections;
 	struct control *control;
+	struct probe *probe;
 
 	struct plan *plan;		/* in force */
 	bool applied;			/* the kernel took it */

@@ -342,6 +342,40 @@ void connections_tickle(struct connections *connections,
 	tickle_round(tickle);
 }
 
+static bool is_among(const struct net_address *list, uint32_t count,
+		     const struct net_address *address)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		if (net_address_same(&list[i], address)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+uint32_t connections_clients(const struct connections *connections,
+			     struct net_address *clients, uint32_t max)
+{
+	uint32_t count = 0;
+	uint32_t i, j;
+
+	for (i = 0; i < SETTINGS_NODES_MAX; i++) {
+		const struct told *told = &connections->told[i];
+
+		for (j = 0; j < told->count && count < max; j++) {
+			const struct net_address *client =
+				&told->rows[j].client;
+
+			if (!is_among(clients, count, client)) {
+				clients[count++] = *client;
+			}
+		}
+	}
+	return count;
+}
+
 /* -------------------------------------------------------------------- begin */
 
 static int connections_destructor(struct connections *connections)

@@ -64,6 +64,10 @@ bool connections_heard(struct connections *connections,
 void connections_tickle(struct connections *connections,
 			const struct net_address *address);
 
+/* Some clients of other nodes, each once. How many. */
+uint32_t connections_clients(const struct connections *connections,
+			     struct net_address *clients, uint32_t max);
+
 /* connections_frame.c. The frame without its HMAC; its length, 0: does not
  * fit. */
 size_t connections_push(uint8_t *frame, const struct connections_frame *list,

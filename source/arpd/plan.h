@@ -21,7 +21,7 @@
  *     clients may be on either side of a split
  *   a path is up again:
  *     no wish any more                      ────►  no proxy any more; the route
- *                                                  stays for a while, for clients
+ *                                                  stays a while for clients
  *                                                  that learn late
  *     replies as ever, announcement         ◄────  nothing of it in the beacon
  *

@@ -11,6 +11,7 @@
 #include "connections.h"
 #include "frame.h"
 #include "ports.h"
+#include "probe.h"
 #include "relay.h"
 
 #define FRAME_ROOM 2048		/* more than any that we read */
@@ -63,6 +64,7 @@ static void take_claim(struct arpd *arpd, uint32_t interface,
 	struct frame_claim claim;
 
 	if (frame_read_claim(frame, length, &claim) == 0) {
+		probe_seen(arpd, interface, &claim);
 		addresses_heard(arpd->addresses, interface, &claim);
 	}
 }

@@ -142,11 +142,9 @@ def test_a_dead_daemon_takes_nothing_with_it(lab):
         lab.wait('n0 knows', lambda: 'passed' in
                  where(lab, 'n0', ADDRESS['ALPHA']))
         before = {n: state.of_node(lab, n) for n in ('n0', 'n1')}
-        monitors = [subprocess.Popen(
-            (lab.testbed, 'exec', node, 'ip', 'monitor', 'address', 'route',
-             'rule'), env=lab.env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            start_new_session=True) for node in ('n0', 'n1')]
+        for node in ('n0', 'n1'):
+            lab.on(node, 'sh', '-c', 'ip monitor address route rule '
+                   '>/shared/monitor-%s 2>&1 </dev/null &' % node)
         old = {n: set(arpd_pids(lab, n)) for n in ('n0', 'n1')}
         for node in ('n0', 'n1'):
             lab.on(node, 'pkill', '-KILL', '-x', 'mirror-arpd')
@@ -163,10 +161,12 @@ def test_a_dead_daemon_takes_nothing_with_it(lab):
         lab.wait('n1 passes again', lambda: passes(lab, 'n1', 'ALPHA'))
         lab.wait('n0 knows again', lambda: 'passed' in
                  where(lab, 'n0', ADDRESS['ALPHA']))
-        for monitor in monitors:
-            monitor.terminate()
-            said = monitor.communicate(timeout=10)[0]
-            assert 'Deleted' not in said, said
+        for node in ('n0', 'n1'):
+            lab.on(node, 'pkill', '-x', 'ip')
+            with open(os.path.join(lab.folder,
+                                   'shared/monitor-' + node)) as said:
+                text = said.read()
+            assert 'Deleted' not in text, text
     finally:
         mended(lab)
     assert_survived(made)
