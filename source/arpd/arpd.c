@@ -16,6 +16,8 @@
 
 #define RETRY_MS 1000
 #define PAUSE_US 50000
+#define START_PATIENCE_MS 1000
+#define DEATH_RETRY_MS 1000
 
 /* ---------------------------------------------------------------- in words */
 
@@ -91,6 +93,9 @@ void arpd_send_beacons(struct arpd *arpd, uint8_t flags)
 	uint8_t frame[BEACON_FRAME_MAX];
 	uint32_t count, i;
 
+	if (!arpd->planned) {
+		flags |= BEACON_STARTING;
+	}
 	rows = interfaces_list(arpd->interfaces, &count);
 	for (i = 0; i < count; i++) {
 		struct beacon beacon = {
@@ -323,17 +328,53 @@ static void tell(struct arpd *arpd, const struct plan *old)
 	tell_gone(arpd, old);
 }
 
+static bool somebody_starts(const struct arpd *arpd)
+{
+	const struct peer *const *list;
+	uint32_t count, i;
+
+	list = peers_list(arpd->peers, &count);
+	for (i = 0; i < count; i++) {
+		if (list[i]->state == PEER_ALIVE && list[i]->starting) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* When paths had time to be heard. */
+static uint64_t settled_at(const struct arpd *arpd)
+{
+	return arpd->started + arpd->settings->detection_ms +
+		2 * arpd->settings->beacon_ms;
+}
+
+/*
+ * Nodes that start with us do not say yet what they want of us, and may be
+ * passed through by what an earlier arpd left in our kernel. We tell what we
+ * hold, and leave the kernel alone.
+ */
+static bool must_wait(struct arpd *arpd, uint64_t now)
+{
+	if (arpd->began || !somebody_starts(arpd) ||
+	    now >= settled_at(arpd) + START_PATIENCE_MS) {
+		arpd->began = true;
+		return false;
+	}
+	arpd_send_beacons(arpd, 0);
+	plan_at(arpd, now + arpd->settings->beacon_ms, now);
+	return true;
+}
+
 static void make_plan(struct arpd *arpd)
 {
 	uint64_t now = clock_ms();
-	uint64_t settled = arpd->started + arpd->settings->detection_ms +
-		2 * arpd->settings->beacon_ms;
 	struct plan *old = arpd->plan;
 	struct plan *new;
 	int ret;
 
-	if (now < settled) {
-		plan_at(arpd, settled, now);
+	if (now < settled_at(arpd)) {
+		plan_at(arpd, settled_at(arpd), now);
 		return;
 	}
 	new = talloc_zero(arpd, struct plan);
@@ -344,6 +385,11 @@ static void make_plan(struct arpd *arpd)
 	plan_make(arpd->settings, arpd->own, arpd->interfaces, arpd->peers,
 		  old, now, new);
 	arpd->plan = new;
+	arpd->planned = true;
+	if (must_wait(arpd, now)) {
+		talloc_free(old);
+		return;
+	}
 	ret = privileged_apply(arpd->privileged, &new->kernel);
 	arpd->applied = ret == 0;
 	plan_at(arpd, ret == 0 ? new->next : now + RETRY_MS, now);
@@ -419,8 +465,29 @@ static bool have_carrier(const struct arpd *arpd)
 	return false;
 }
 
-/* A false alarm costs nothing: ctdb connects again at once, and who is told of
- * the death makes sure of it first. */
+static void on_silence(struct arpd *arpd, const struct peer *peer);
+
+/* The program is busy with an earlier silence of some node. */
+static void tell_death_again(void *private_data)
+{
+	struct arpd *arpd = private_data;
+	const struct peer *const *list;
+	uint32_t count, i;
+
+	arpd->death_timer = NULL;
+	list = peers_list(arpd->peers, &count);
+	for (i = 0; i < count; i++) {
+		if (list[i]->state == PEER_SILENT) {
+			on_silence(arpd, list[i]);
+		}
+	}
+}
+
+/*
+ * mirror-ctdb-death makes sure that the node is dead before it cuts ctdb's
+ * connections: ctdb would leave out one that only stood still. Without that
+ * program they are cut here; ctdb connects again to who lives.
+ */
 static void on_silence(struct arpd *arpd, const struct peer *peer)
 {
 	int ret;
@@ -432,13 +499,20 @@ static void on_silence(struct arpd *arpd, const struct peer *peer)
 	if (!arpd->settings->death) {
 		return;
 	}
-	ret = privileged_disconnect(arpd->privileged, peer->node);
-	if (ret == 0) {
-		ret = privileged_death(arpd->privileged, peer->node);
+	ret = privileged_death(arpd->privileged, peer->node);
+	if (ret == EALREADY) {
+		if (arpd->death_timer == NULL) {
+			arpd->death_timer = timer_start(arpd, arpd->ev,
+							DEATH_RETRY_MS,
+							tell_death_again,
+							arpd);
+		}
+		return;
 	}
-	if (ret != 0 && ret != EALREADY) {
+	if (ret != 0) {
 		event_log(EVENT_DEATH_UNTOLD, "node %u: %s", peer->node,
 			  strerror(ret));
+		privileged_disconnect(arpd->privileged, peer->node);
 	}
 }
 

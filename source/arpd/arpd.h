@@ -53,6 +53,9 @@ struct arpd {
 	struct plan *plan;		/* in force */
 	bool applied;			/* the kernel took it */
 	uint64_t started;		/* ms */
+	bool planned;			/* we know what we hold */
+	bool began;			/* and changed the kernel */
+	struct timer *death_timer;
 	struct tevent_immediate *look;	/* something was noted */
 	uint64_t last_wait;		/* us, when the loop last went on */
 	bool noted;

@@ -59,6 +59,8 @@ struct beacon_address {
 };
 
 #define BEACON_BYE 0x01		/* arpd ends on purpose: no alarm */
+#define BEACON_STARTING 0x02	/* it does not know yet what it holds: what
+				   was known before still counts */
 
 struct beacon {
 	uint8_t flags;

@@ -233,8 +233,16 @@ static void take_addresses(struct peer_row *row, const struct beacon *beacon)
 {
 	struct peer *peer = &row->peer;
 	bool same = peer->num_addresses == beacon->num_addresses;
+	bool was_starting = peer->starting;
 	uint32_t i;
 
+	peer->starting = (beacon->flags & BEACON_STARTING) != 0;
+	if (peer->starting != was_starting) {
+		mark(row, PEERS_ADDRESSES);
+	}
+	if (peer->starting) {
+		return;
+	}
 	for (i = 0; i < beacon->num_addresses; i++) {
 		const struct beacon_address *from = &beacon->addresses[i];
 		struct peer_address *to = &peer->addresses[i];

@@ -93,6 +93,7 @@ struct peer {
 	const struct path *best;	/* PATH_UP; NULL: none */
 	uint32_t num_paths;
 	const struct path **paths;	/* in the order of the settings */
+	bool starting;
 	/* what it said last; none while it is not alive */
 	uint32_t num_addresses;
 	struct peer_address addresses[BEACON_ADDRESSES_MAX];
