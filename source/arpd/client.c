@@ -152,12 +152,15 @@ static void show_addresses(const json_t *status)
 
 		printf("  %-24s ", string(row, "address"));
 		if (strcmp(where, "here") == 0) {
-			printf("here, on %s\n", string(row, "interface"));
+			printf("here, on %s, %.0f clients\n",
+			       string(row, "interface"),
+			       real(row, "clients"));
 		} else if (strcmp(where, "passed") == 0) {
 			printf("here, on %s; passed through by node %.0f\n",
 			       string(row, "interface"), real(row, "helper"));
 		} else if (strcmp(where, "elsewhere") == 0) {
-			printf("node %.0f\n", real(row, "node"));
+			printf("node %.0f, %.0f clients\n",
+			       real(row, "node"), real(row, "clients"));
 		} else {
 			printf("%s for node %.0f, from %s through %s\n", where,
 			       real(row, "node"), string(row, "interface"),

@@ -14,6 +14,7 @@
 #include <netlink/socket.h>
 #include "../common/event_log.h"
 #include "../common/timer.h"
+#include "clock.h"
 #include "connections.h"
 #include "ports.h"
 
@@ -33,8 +34,11 @@ struct told {
 struct connections {
 	struct arpd *arpd;
 	struct nl_sock *socket;
-	struct connection *own;		/* as told last */
+	struct connection *own;
 	uint32_t num_own;
+	struct connection *before;	/* as told last */
+	uint32_t num_before;
+	uint64_t told_at;		/* ms */
 	uint64_t sequence;
 	struct told told[SETTINGS_NODES_MAX];
 	int raw[2];			/* IPv4, IPv6; -1: not open */
@@ -178,11 +182,24 @@ static void tell(struct connections *connections, const struct peer *peer)
 
 static void again(struct connections *connections);
 
+/* An empty list is told once. */
+static bool is_due(const struct connections *connections, uint64_t now)
+{
+	uint32_t count = connections->num_own;
+
+	if (count != connections->num_before ||
+	    memcmp(connections->own, connections->before,
+		   count * sizeof(connections->own[0])) != 0) {
+		return true;
+	}
+	return count > 0 && now >= connections->told_at + CONNECTIONS_TELL_MS;
+}
+
 static void time_to_tell(void *private_data)
 {
 	struct connections *connections = private_data;
 	struct arpd *arpd = connections->arpd;
-	bool had = connections->num_own > 0;
+	uint64_t now = clock_ms();
 	const struct peer *const *list;
 	uint32_t count, i;
 
@@ -193,22 +210,31 @@ static void time_to_tell(void *private_data)
 		event_log_once(EVENT_CONNECTIONS_UNKNOWN, "ask",
 			       "the kernel does not tell them");
 	}
+	if (!is_due(connections, now)) {
+		again(connections);
+		return;
+	}
 	list = peers_list(arpd->peers, &count);
-	/* An empty list is told once. */
-	for (i = 0; (had || connections->num_own > 0) && i < count; i++) {
+	for (i = 0; i < count; i++) {
 		if (list[i]->state == PEER_ALIVE && list[i]->best != NULL) {
 			connections->sequence++;
 			tell(connections, list[i]);
 		}
 	}
+	connections->told_at = now;
+	connections->num_before = connections->num_own;
+	memcpy(connections->before, connections->own,
+	       connections->num_own * sizeof(connections->own[0]));
 	again(connections);
 }
 
 static void again(struct connections *connections)
 {
-	connections->timer = timer_start(connections, connections->arpd->ev,
-					 CONNECTIONS_INTERVAL_MS,
-					 time_to_tell, connections);
+	connections->timer = timer_start(
+		connections, connections->arpd->ev,
+		connections->num_own > CONNECTIONS_MANY ?
+		CONNECTIONS_TELL_MS : CONNECTIONS_ASK_MS, time_to_tell,
+		connections);
 }
 
 /* --------------------------------------------------------- what others tell */
@@ -342,6 +368,37 @@ void connections_tickle(struct connections *connections,
 	tickle_round(tickle);
 }
 
+static uint32_t count_of(const struct connection *rows, uint32_t count,
+			 const struct net_address *address)
+{
+	uint32_t found = 0;
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		if (net_address_same(&rows[i].address, address)) {
+			found++;
+		}
+	}
+	return found;
+}
+
+uint32_t connections_count(const struct connections *connections,
+			   const struct net_address *address)
+{
+	uint32_t found = 0;
+	uint32_t i;
+
+	if (is_held(connections->arpd, address)) {
+		return count_of(connections->own, connections->num_own,
+				address);
+	}
+	for (i = 0; i < SETTINGS_NODES_MAX; i++) {
+		found += count_of(connections->told[i].rows,
+				  connections->told[i].count, address);
+	}
+	return found;
+}
+
 static bool is_among(const struct net_address *list, uint32_t count,
 		     const struct net_address *address)
 {
@@ -394,10 +451,14 @@ int connections_new(struct arpd *arpd, struct connections **_connections)
 		return ENOMEM;
 	}
 	connections->arpd = arpd;
-	connections->own = talloc_array(connections, struct connection,
+	connections->own = talloc_zero_array(connections, struct connection,
 					CONNECTIONS_MAX);
+	connections->before = talloc_zero_array(connections,
+						struct connection,
+						CONNECTIONS_MAX);
 	connections->socket = nl_socket_alloc();
-	if (connections->own == NULL || connections->socket == NULL) {
+	if (connections->own == NULL || connections->before == NULL ||
+	    connections->socket == NULL) {
 		return ENOMEM;
 	}
 	talloc_set_destructor(connections, connections_destructor);

@@ -31,7 +31,11 @@
 
 #define CONNECTIONS_MAX 2048		/* of one node */
 #define CONNECTIONS_ROWS 36		/* in a frame */
-#define CONNECTIONS_INTERVAL_MS 500
+/* The kernel is asked so often, with many clients less often; others are told
+ * what has changed, and all of it every CONNECTIONS_TELL_MS. */
+#define CONNECTIONS_ASK_MS 100
+#define CONNECTIONS_MANY 256
+#define CONNECTIONS_TELL_MS 500
 
 struct connection {
 	struct net_address address;	/* the service's */
@@ -63,6 +67,10 @@ bool connections_heard(struct connections *connections,
  * some times again. */
 void connections_tickle(struct connections *connections,
 			const struct net_address *address);
+
+/* Clients of the address, at this node or as others told. */
+uint32_t connections_count(const struct connections *connections,
+			   const struct net_address *address);
 
 /* Some clients of other nodes, each once. How many. */
 uint32_t connections_clients(const struct connections *connections,

@@ -2,6 +2,7 @@
 /* All that arpd knows, as JSON; see control.h. */
 
 #include "clock.h"
+#include "connections.h"
 #include "control.h"
 
 static const char *const path_states[PATH_STATE_END] = {
@@ -93,11 +94,13 @@ static json_t *interface_json(const struct interface *row)
 static json_t *held_json(const struct arpd *arpd,
 			 const struct plan_held *held)
 {
-	json_t *json = json_pack("{s:o,s:s,s:s,s:b}",
+	json_t *json = json_pack("{s:o,s:s,s:s,s:b,s:I}",
 				 "address", text_of(&held->address),
 				 "where", held->passed ? "passed" : "here",
 				 "interface", name_of(arpd, held->interface),
-				 "silent", held->silent);
+				 "silent", held->silent, "clients",
+				 (json_int_t)connections_count(
+					 arpd->connections, &held->address));
 
 	if (held->helper != NET_NOBODY) {
 		json_object_set_new(json, "helper",
@@ -137,9 +140,11 @@ static json_t *addresses_json(const struct arpd *arpd)
 				continue;
 			}
 			json_array_append_new(all, json_pack(
-				"{s:o,s:s,s:I}", "address",
+				"{s:o,s:s,s:I,s:I}", "address",
 				text_of(&row->address), "where", "elsewhere",
-				"node", (json_int_t)list[i]->node));
+				"node", (json_int_t)list[i]->node, "clients",
+				(json_int_t)connections_count(
+					arpd->connections, &row->address)));
 		}
 	}
 	return all;
