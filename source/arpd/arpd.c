@@ -16,7 +16,7 @@
 
 #define RETRY_MS 1000
 #define PAUSE_US 50000
-#define START_PATIENCE_MS 1000
+#define START_PATIENCE_MS 3000
 #define DEATH_RETRY_MS 1000
 
 /* ---------------------------------------------------------------- in words */
@@ -328,14 +328,15 @@ static void tell(struct arpd *arpd, const struct plan *old)
 	tell_gone(arpd, old);
 }
 
-static bool somebody_starts(const struct arpd *arpd)
+/* Is there a node that has not told yet what it wants? */
+static bool somebody_is_missing(const struct arpd *arpd)
 {
 	const struct peer *const *list;
 	uint32_t count, i;
 
 	list = peers_list(arpd->peers, &count);
 	for (i = 0; i < count; i++) {
-		if (list[i]->state == PEER_ALIVE && list[i]->starting) {
+		if (list[i]->state != PEER_ALIVE || list[i]->starting) {
 			return true;
 		}
 	}
@@ -350,13 +351,13 @@ static uint64_t settled_at(const struct arpd *arpd)
 }
 
 /*
- * Nodes that start with us do not say yet what they want of us, and may be
- * passed through by what an earlier arpd left in our kernel. We tell what we
- * hold, and leave the kernel alone.
+ * A node may be passed through by what an earlier arpd left in our kernel, and
+ * its own arpd may have died, too. Until it tells what it wants, or some time
+ * is over, we tell what we hold, and leave the kernel alone.
  */
 static bool must_wait(struct arpd *arpd, uint64_t now)
 {
-	if (arpd->began || !somebody_starts(arpd) ||
+	if (arpd->began || !somebody_is_missing(arpd) ||
 	    now >= settled_at(arpd) + START_PATIENCE_MS) {
 		arpd->began = true;
 		return false;

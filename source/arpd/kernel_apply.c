@@ -166,6 +166,8 @@ static int add_rows(struct kernel *kernel, const struct found *found,
 		if (ret != 0) {
 			complain(object, "take", row, ret);
 			first = first == 0 ? ret : first;
+		} else if (object->changed != NULL) {
+			object->changed(kernel, row);
 		}
 	}
 	return first;
@@ -193,6 +195,8 @@ static int remove_rows(struct kernel *kernel, const struct found *found,
 		    ret != ENODEV && ret != ENXIO) {
 			complain(object, "remove", row, ret);
 			first = first == 0 ? ret : first;
+		} else if (object->changed != NULL) {
+			object->changed(kernel, row);
 		}
 	}
 	return first;

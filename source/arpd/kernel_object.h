@@ -32,10 +32,15 @@ struct kernel_object {
 	bool (*same)(const void *a, const void *b);
 	/* For messages. Child of mem_ctx. */
 	char *(*print)(TALLOC_CTX *mem_ctx, const void *row);
+	/* After one was added or removed; NULL: nothing to do. */
+	void (*changed)(struct kernel *kernel, const void *row);
 };
 
 /* In the order in which they are added; removed in the reverse one. */
 #define KERNEL_OBJECTS 4
 extern const struct kernel_object kernel_objects[KERNEL_OBJECTS];
+
+/* kernel_recheck.c: a rule came or went. */
+void kernel_recheck(struct kernel *kernel, const void *rule);
 
 #endif /* ARPD_KERNEL_OBJECT_H */
