@@ -410,8 +410,9 @@ static void reply_through(struct planner *p, const struct plan_held *held,
 	if (!interface->carrier) {
 		add_broadcast(p, &held->address, by);
 	}
-	/* While we are silent the kernel cannot ask where clients are. */
-	if (!interface->carrier || held->silent) {
+	/* While we are silent the kernel can send only to clients that it knows
+	 * already, and the helper, after a split, only to those on its side. */
+	if (!interface->carrier) {
 		struct kernel_rule *rule = ROW(p, rules);
 
 		if (rule != NULL) {

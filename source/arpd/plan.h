@@ -16,9 +16,9 @@
  *                                                    route to A's interface of
  *                                                    the best path, proxy ARP,
  *                                                    forwarding, announcement
- *     replies go through B (rule)           ◄────  beacon "passing address"
- *     or, if both answer (below), by both ways:
- *     clients may be on either side of a split
+ *     replies go through B (rule), or, if   ◄────  beacon "passing address"
+ *     the port has carrier, by both ways: it
+ *     may be a split, with clients on each side
  *   a path is up again:
  *     no wish any more                      ────►  no proxy any more; the route
  *                                                  stays a while for clients
