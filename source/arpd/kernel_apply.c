@@ -227,35 +227,33 @@ static int apply_objects(TALLOC_CTX *mem_ctx, struct kernel *kernel,
 	return first;
 }
 
-static bool is_silent(const struct kernel_plan *plan, uint32_t interface)
+static bool is_silent(const uint32_t *interfaces, uint32_t count,
+		      uint32_t interface)
 {
 	uint32_t i;
 
-	for (i = 0; i < plan->num_silences; i++) {
-		if (plan->silences[i].interface == interface) {
+	for (i = 0; i < count; i++) {
+		if (interfaces[i] == interface) {
 			return true;
 		}
 	}
 	return false;
 }
 
-/* Before traffic goes that way again. */
-static int end_silences(struct kernel *kernel, const struct kernel_plan *plan)
+/* Of interfaces that the one list has and the other one lacks. */
+static int forget_difference(struct kernel *kernel, const uint32_t *list,
+			     uint32_t count, const uint32_t *other,
+			     uint32_t num_other)
 {
 	int first = 0;
 	uint32_t i;
 
-	for (i = 0; i < kernel->num_silent; i++) {
-		if (!is_silent(plan, kernel->silent[i])) {
-			int ret = kernel_forget_unresolved(kernel,
-							   kernel->silent[i]);
+	for (i = 0; i < count; i++) {
+		if (!is_silent(other, num_other, list[i])) {
+			int ret = kernel_forget_unresolved(kernel, list[i]);
 
 			first = first == 0 ? ret : first;
 		}
-	}
-	kernel->num_silent = plan->num_silences;
-	for (i = 0; i < plan->num_silences; i++) {
-		kernel->silent[i] = plan->silences[i].interface;
 	}
 	return first;
 }
@@ -267,7 +265,9 @@ static int end_silences(struct kernel *kernel, const struct kernel_plan *plan)
 int kernel_apply(struct kernel *kernel, const struct kernel_plan *plan)
 {
 	struct kernel_wanted *wanted = talloc_zero(NULL, struct kernel_wanted);
+	uint32_t silent[KERNEL_ROWS_MAX] = { 0 };
 	int ret, first;
+	uint32_t i;
 
 	if (wanted == NULL) {
 		return ENOMEM;
@@ -282,9 +282,20 @@ int kernel_apply(struct kernel *kernel, const struct kernel_plan *plan)
 		ret = kernel_sysctls_set(kernel->sysctls, wanted);
 		first = first == 0 ? ret : first;
 	}
-	ret = end_silences(kernel, plan);
+	for (i = 0; i < plan->num_silences; i++) {
+		silent[i] = plan->silences[i].interface;
+	}
+	/* Before traffic goes that way again. */
+	ret = forget_difference(kernel, kernel->silent, kernel->num_silent,
+				silent, plan->num_silences);
 	first = first == 0 ? ret : first;
 	ret = apply_objects(wanted, kernel, plan);
+	first = first == 0 ? ret : first;
+	/* TCP sends nothing again that still waits there. */
+	ret = forget_difference(kernel, silent, plan->num_silences,
+				kernel->silent, kernel->num_silent);
+	memcpy(kernel->silent, silent, sizeof(silent));
+	kernel->num_silent = plan->num_silences;
 	talloc_free(wanted);
 	return first != 0 ? first : ret;
 }

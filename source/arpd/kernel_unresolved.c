@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Neighbours that could not be asked for while we were silent, see kernel.h.
+ * Neighbours that the kernel asks for in vain, see kernel.h.
  *
- * The kernel asks again a second after the last question, however much waits
- * to be sent. Of those that it forgets it asks with the next packet.
+ * It asks again a second after the last question, and gives up after three;
+ * and as long as a packet waits for that, TCP does not send it again, by no
+ * other way either. What is forgotten is asked for with the next packet.
  */
 
 #include <linux/neighbour.h>

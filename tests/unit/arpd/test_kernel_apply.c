@@ -164,6 +164,39 @@ static void test_apply(void **state)
 	flush();
 }
 
+/* Somebody is asked for who does not answer; a packet waits for him. */
+static void ask_in_vain(void)
+{
+	lab_run("ip neigh flush dev lan0 || true");
+	lab_run("echo | timeout 1 bash -c 'cat >/dev/udp/10.0.0.77/9'");
+	assert_true(lab_has("ip neigh show dev lan0", "10.0.0.77"));
+}
+
+/* What waits would keep TCP from sending it by another way. */
+static void test_unresolved(void **state)
+{
+	struct kernel_plan plan;
+	struct kernel *kernel = start();
+
+	lab_plan(&plan);
+	plan.num_silences = 0;
+	assert_int_equal(kernel_apply(kernel, &plan), 0);
+	ask_in_vain();
+	assert_int_equal(kernel_apply(kernel, &plan), 0);
+	assert_true(lab_has("ip neigh show dev lan0", "10.0.0.77"));
+	/* A silence begins. */
+	lab_plan(&plan);
+	assert_int_equal(kernel_apply(kernel, &plan), 0);
+	assert_false(lab_has("ip neigh show dev lan0", "10.0.0.77"));
+	/* And ends. */
+	ask_in_vain();
+	plan.num_silences = 0;
+	assert_int_equal(kernel_apply(kernel, &plan), 0);
+	assert_false(lab_has("ip neigh show dev lan0", "10.0.0.77"));
+	talloc_free(kernel);
+	flush();
+}
+
 /* The same plan again, by the same process and by the next one. */
 static void test_again(void **state)
 {
@@ -405,6 +438,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_apply),
+		cmocka_unit_test(test_unresolved),
 		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_change_ipv6),
