@@ -337,6 +337,9 @@ static void collect(struct tickle *tickle, const struct told *told,
 {
 	uint32_t i;
 
+	if (told->rows == NULL) {
+		return;
+	}
 	for (i = 0; i < told->count && tickle->count < CONNECTIONS_MAX; i++) {
 		if (net_address_same(&told->rows[i].address, address)) {
 			tickle->rows[tickle->count++] = told->rows[i];

@@ -93,17 +93,17 @@ static struct sock_filter netbios_filter[] = {
 	name##_filter, sizeof(name##_filter) / sizeof(name##_filter[0])
 
 static const struct {
-	uint16_t protocol;
 	struct sock_filter *filter;
 	uint16_t length;
+	uint16_t protocol;
 	uint16_t membership;	/* PACKET_MR_...; 0: none */
 } kinds[RAW_KIND_END] = {
-	[RAW_BEACON] = { BEACON_ETHERTYPE, FILTER(beacon),
+	[RAW_BEACON] = { FILTER(beacon), BEACON_ETHERTYPE,
 			 PACKET_MR_MULTICAST },
-	[RAW_ARP] = { ETH_P_ARP, FILTER(arp), 0 },
+	[RAW_ARP] = { FILTER(arp), ETH_P_ARP, 0 },
 	/* Solicitations go to groups that depend on the address. */
-	[RAW_ND] = { ETH_P_IPV6, FILTER(nd), PACKET_MR_ALLMULTI },
-	[RAW_NETBIOS] = { ETH_P_IP, FILTER(netbios), 0 },
+	[RAW_ND] = { FILTER(nd), ETH_P_IPV6, PACKET_MR_ALLMULTI },
+	[RAW_NETBIOS] = { FILTER(netbios), ETH_P_IP, 0 },
 };
 
 static int set(int fd, int level, int option, const void *value, size_t size)

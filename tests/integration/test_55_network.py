@@ -75,7 +75,7 @@ def test_both_forms_are_on_the_wire(lab):
     """Gratuitous ARP as request and reply, and neighbour advertisements with
     the override flag: read by tshark.
 
-    R6. Seen to fail with frame_announcement() without the reply form.
+    R6.
     """
     path = os.path.join(lab.folder, 'shared/wire.pcap')
     capture = subprocess.Popen(
@@ -112,8 +112,6 @@ def test_both_forms_are_on_the_wire(lab):
 
 def test_netbios_through_the_partner(lab):
     """A broadcast asks for a name whose node has no port on the network.
-
-    Seen to fail with relay_netbios() that returns at once.
     """
     def answer():
         return ADDRESS['ALPHA'] in lab.on(
@@ -131,8 +129,6 @@ def test_netbios_through_the_partner(lab):
 def test_a_dead_daemon_takes_nothing_with_it(lab):
     """SIGKILL of arpd on both nodes while n1 passes: clients notice nothing,
     the next ones take away nothing, and go on.
-
-    Seen to fail with a plan that is applied before paths were heard.
     """
     made = streams(lab, ('client', ADDRESS['ALPHA']),
                    ('client2', SIXTH['ALPHA']))
@@ -174,8 +170,6 @@ def test_a_dead_daemon_takes_nothing_with_it(lab):
 
 def test_a_killed_half_is_replaced(lab):
     """The unprivileged process dies: the privileged one starts another.
-
-    Seen to fail with a parent that ends with its child.
     """
     made = streams(lab, ('client', ADDRESS['ALPHA']))
     old = arpd_pids(lab, 'n0')
@@ -197,8 +191,6 @@ def test_a_killed_half_is_replaced(lab):
 def test_who_reads_the_network_has_no_privileges(lab):
     """Neither a user, nor capabilities, nor system calls: only one of the two
     processes has them.
-
-    Seen to fail without privileged_sandbox().
     """
     for node in ('n0', 'n1'):
         child = max(arpd_pids(lab, node), key=int)
@@ -216,8 +208,6 @@ def test_who_reads_the_network_has_no_privileges(lab):
 def test_an_address_that_somebody_has_is_not_added(lab):
     """Never a duplicate: the service's address stays down while a client has
     it, loudly, and comes when that ends.
-
-    Seen to fail with may_take() that is always true.
     """
     # Not while it can be asked for: between its owners.
     for pnn in '01':
@@ -244,8 +234,6 @@ def test_an_address_that_somebody_has_is_not_added(lab):
 def test_addresses_follow_the_anchor(lab):
     """ctdb moveip, disable and enable move all addresses of a service, each to
     the interface of its network.
-
-    Seen to fail with a script that takes the anchor alone.
     """
     def has(node):
         text = lab.on(node, 'ip', '-br', 'addr')
@@ -298,24 +286,18 @@ def broken_cable(lab, way):
 
 def test_a_port_that_cannot_send(lab):
     """One-way loss is a loss: n1 passes, n0 does not answer any more.
-
-    Seen to fail with must_be_silent() that looks at the carrier only.
     """
     broken_cable(lab, 'out')
 
 
 def test_a_port_that_cannot_receive(lab):
     """The same for the other way.
-
-    Seen to fail with receives() that is always true.
     """
     broken_cable(lab, 'in')
 
 
 def test_pass_through_takes_another_way(lab):
     """The interconnect dies during pass-through: over the other network.
-
-    Seen to fail with a plan that always passes through the first interface.
     """
     made = streams(lab, ('client', ADDRESS['ALPHA']),
                    ('client2', ADDRESS['ALPHA']),
@@ -342,8 +324,6 @@ def test_pass_through_takes_another_way(lab):
 
 def test_flush_leaves_nothing(lab):
     """What arpd added goes with --flush, while it passes, too.
-
-    Seen to fail with kernel_flush() that leaves rules.
     """
     lab.tb('unplug', 'n0', 'lan0')
     try:
@@ -367,7 +347,7 @@ def test_flush_leaves_nothing(lab):
 def test_another_key_is_told(lab):
     """A node with another key is heard, refused, and named in the log.
 
-    R6. Seen to fail with beacon_pull() that does not compare.
+    R6.
     """
     if 'N017' in lab.log('n0'):
         raise LabError('the key was wrong before')

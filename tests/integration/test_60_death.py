@@ -74,8 +74,6 @@ def generation(lab, node):
 
 def test_death_of_leader(lab):
     """The leader loses power: elected, recovered, taken over at once.
-
-    Seen to fail with a recovery daemon that is not told to elect.
     """
     text = dies(lab, leader(lab), AT_ONCE)
     assert 'N030' in text, text
@@ -83,8 +81,6 @@ def test_death_of_leader(lab):
 
 def test_death_of_other(lab):
     """Another node loses power. ctdb may be at it already when it is told.
-
-    Seen to fail with helpers that are not run.
     """
     text = dies(lab, other(leader(lab)), AT_ONCE)
     assert 'N030' in text or 'N032' in text, text
@@ -108,8 +104,6 @@ def unharmed(lab, what):
 
 def test_false_alarm(lab):
     """Healthy nodes are told that the other one is dead, both at a time.
-
-    Seen to fail without probe_answered() and is_connected().
     """
     def alarm():
         for _ in range(3):
@@ -148,8 +142,6 @@ def test_false_alarm_paused(lab):
 
 def test_death_helpers_fail(lab):
     """Each of ctdb's helpers fails: ctdb does it by itself, a little later.
-
-    Seen to fail with act() that does not let go.
     """
     for variable in ('CTDB_RECOVERY_HELPER', 'CTDB_TAKEOVER_HELPER'):
         victim = leader(lab)
@@ -165,8 +157,6 @@ def test_death_helpers_fail(lab):
 def test_death_cut_off(lab):
     """R13: both nodes run and hear nothing of each other. Both are told that
     the other one is dead; only one of them goes on.
-
-    Seen to fail with lead_by_lock() that returns GO_ON at once.
     """
     holder = leader(lab)
     loser = other(holder)
