@@ -68,6 +68,13 @@ static void forget(struct interfaces *interfaces, struct interface *row)
 	tell(interfaces, row, INTERFACES_LINK);
 }
 
+/* What is read as a string or a number is one. */
+static struct nla_policy link_policy[IFLA_MAX + 1] = {
+	[IFLA_IFNAME] = { .type = NLA_STRING, .minlen = 1,
+			  .maxlen = IFNAMSIZ },
+	[IFLA_MTU] = { .type = NLA_U32 },
+};
+
 static void take_count(struct interface *row, struct nlattr *attribute)
 {
 	struct rtnl_link_stats64 stats;
@@ -98,8 +105,8 @@ static void take_link(struct interfaces *interfaces, struct nlmsghdr *header)
 	bool carrier;
 	uint32_t i;
 
-	if (nlmsg_parse(header, sizeof(*info), tb, IFLA_MAX, NULL) < 0 ||
-	    tb[IFLA_IFNAME] == NULL) {
+	if (nlmsg_parse(header, sizeof(*info), tb, IFLA_MAX,
+			link_policy) < 0 || tb[IFLA_IFNAME] == NULL) {
 		return;
 	}
 	name = nla_get_string(tb[IFLA_IFNAME]);
