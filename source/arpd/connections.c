@@ -337,9 +337,6 @@ static void collect(struct tickle *tickle, const struct told *told,
 {
 	uint32_t i;
 
-	if (told->rows == NULL) {
-		return;
-	}
 	for (i = 0; i < told->count && tickle->count < CONNECTIONS_MAX; i++) {
 		if (net_address_same(&told->rows[i].address, address)) {
 			tickle->rows[tickle->count++] = told->rows[i];
@@ -362,7 +359,7 @@ void connections_tickle(struct connections *connections,
 	for (i = 0; tickle->rows != NULL && i < SETTINGS_NODES_MAX; i++) {
 		collect(tickle, &connections->told[i], address);
 	}
-	if (tickle->count == 0) {
+	if (tickle->rows == NULL || tickle->count == 0) {
 		talloc_free(tickle);
 		return;
 	}
