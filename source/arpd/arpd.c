@@ -371,6 +371,7 @@ static void make_plan(struct arpd *arpd)
 {
 	uint64_t now = clock_ms();
 	struct plan *old = arpd->plan;
+	bool first = !arpd->began;
 	struct plan *new;
 	int ret;
 
@@ -397,6 +398,10 @@ static void make_plan(struct arpd *arpd)
 	if (ret != 0) {
 		event_log_once(EVENT_PLAN_FAILED, "apply", "%s",
 			       strerror(ret));
+	}
+	if (first) {
+		/* What was planned while we waited was told to nobody. */
+		old->num_held = old->num_passing = 0;
 	}
 	tell(arpd, old);
 	ports_sync(arpd->ports);

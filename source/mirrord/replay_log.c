@@ -14,9 +14,9 @@
 #define CHUNK_SIZE (1024 * 1024)
 /* ... up to this much, and in a file from then on. */
 #define MEMORY_LIMIT (UINT64_C(512) * 1024 * 1024)
-/* A record that is written to the file one day is at most this long. */
 /* What is longer is read again from where it came from, if that can be. */
 #define KEEP_MAX 4096
+/* A record that is written to the file one day is at most this long. */
 #define RECORD_LENGTH_MAX (RECORD_DATA_MAX + 1024 * 1024)
 
 static int record_log_destructor(struct record_log *log)
