@@ -158,6 +158,7 @@ def build(bld):
                   install_path=None).env.cshlib_PATTERN = '%s.so'
 
     build_crash(bld, libs)
+    build_bench(bld, libs)
 
     bld.install_files('/usr/share/ctdb/events/legacy',
                       sources(bld, 'ctdb-events/*.script'), chmod=0o755)
@@ -168,6 +169,36 @@ def build(bld):
     for section in '18':
         bld.install_files('/usr/share/man/man' + section,
                           sources(bld, 'docs/*.' + section))
+
+
+# Samba's private libraries, whose names have a version.
+PRIVATE_LINK = ['-L' + PRIVATE_LIBS, '-Wl,-rpath,' + PRIVATE_LIBS,
+                '-Wl,-rpath-link,' + PRIVATE_LIBS,
+                '-Wl,--allow-shlib-undefined', '-Wl,--no-as-needed']
+CLIENT_PRIVATE = '''libsmb cli-smb-common samba-debug replace samba3-util
+                    samba-security cliauth CHARSET3'''.split()
+CLIENT_PUBLIC = '''samba-util.so.0 samba-errors.so.1 smbconf.so.0
+                   samba-credentials.so.1 ndr-standard.so.0'''.split()
+CLIENT_LINK = (PRIVATE_LINK +
+               ['-l:lib%s-samba4.so.0' % n for n in CLIENT_PRIVATE] +
+               ['-l:lib' + n for n in CLIENT_PUBLIC])
+
+
+def build_bench(bld, libs):
+    """The benchmark's client, on Samba's asynchronous client library."""
+    bench = sources(bld, 'tests/bench/client/*.c')
+    bld.program(source=['tests/unit/bench/test_histogram.c',
+                        'tests/bench/client/histogram.c'],
+                target='tests/test_histogram', install_path=None,
+                includes='tests/bench/client', cflags=WARNINGS,
+                use='CMOCKA')
+    if not bld.env.SAMBA_VERSION.startswith('4.17.'):
+        # It calls functions that change with every version.
+        return
+    bld.program(source=bench, target='tests/mirror-bench',
+                includes='tests/bench/client', install_path=None,
+                cflags=WARNINGS + bld.env.SAMBA_FLAGS, use=libs,
+                linkflags=CLIENT_LINK)
 
 
 def build_crash(bld, libs):
@@ -191,32 +222,22 @@ def build_crash(bld, libs):
     if not bld.env.SAMBA_VERSION.startswith('4.17.'):
         # It calls smbd's own functions, which change with every version.
         return
-    # Samba's private libraries, whose names have a version.
     private = '''smbd-base smbd-shim samba-debug replace samba3-util
                  secrets3 samba-security CHARSET3 sys-rw samba-modules
                  cli-smb-common auth time-basic util-setid'''.split()
     public = '''samba-util.so.0 samba-errors.so.1 tevent-util.so.0
                 ndr-standard.so.0 ndr.so.3 smbconf.so.0'''.split()
-    private_libs = ['-L' + PRIVATE_LIBS, '-Wl,-rpath,' + PRIVATE_LIBS,
-                    '-Wl,-rpath-link,' + PRIVATE_LIBS,
-                    '-Wl,--allow-shlib-undefined', '-Wl,--no-as-needed']
     bld.program(source=['tests/crash/' + n for n in host + both],
                 target='tests/crash_host', install_path=None,
                 includes='tests/crash',
                 cflags=WARNINGS + bld.env.SAMBA_FLAGS,
                 use='common ' + libs,
-                linkflags=['-rdynamic'] + private_libs +
+                linkflags=['-rdynamic'] + PRIVATE_LINK +
                 ['-l:lib%s-samba4.so.0' % n for n in private] +
                 ['-l:lib' + n for n in public])
-    private = '''libsmb cli-smb-common samba-debug replace samba3-util
-                 samba-security cliauth CHARSET3'''.split()
-    public = '''samba-util.so.0 samba-errors.so.1 smbconf.so.0
-                samba-credentials.so.1 ndr-standard.so.0'''.split()
     bld.program(source=['tests/crash/' + n
                         for n in client + ['operations.c']],
                 target='tests/crash_client', install_path=None,
                 includes='tests/crash',
                 cflags=WARNINGS + bld.env.SAMBA_FLAGS, use=libs,
-                linkflags=private_libs +
-                ['-l:lib%s-samba4.so.0' % n for n in private] +
-                ['-l:lib' + n for n in public])
+                linkflags=CLIENT_LINK)
