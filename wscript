@@ -133,7 +133,8 @@ def build(bld):
     if module and bld.env.SAMBA_VERSION.startswith('4.17.'):
         # Parts of the module, with stubs for what smbd has.
         bld.program(source=['tests/unit/module/test_operation.c',
-                            'source/vfs_mirror/operation.c'],
+                            'source/vfs_mirror/operation.c',
+                            'source/vfs_mirror/operation_trace.c'],
                     target='tests/test_operation', install_path=None,
                     includes='source/vfs_mirror',
                     cflags=WARNINGS + bld.env.SAMBA_FLAGS,

@@ -107,6 +107,9 @@ static void read_frames(struct link_io *io)
 	size_t bytes = 0;
 	int frames;
 
+	if (io->ops->readable != NULL) {
+		io->ops->readable(io, io->private_data);
+	}
 	for (frames = 0; !io->closing && !io->paused; frames++) {
 		enum frame_type type;
 		uint8_t *payload;

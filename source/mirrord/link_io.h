@@ -21,6 +21,8 @@ struct link_io;
 struct link_io_ops {
 	/* The handshake is done: the peer has our key. */
 	void (*ready)(struct link_io *io, void *private_data);
+	/* Frames may be about to come. May be NULL. */
+	void (*readable)(struct link_io *io, void *private_data);
 	void (*frame)(struct link_io *io,
 		      enum frame_type type,
 		      uint8_t *payload,

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "../common/config.h"
 #include "control.h"
+#include "trace_command.h"
 
 /* Of Samba's loadparm; its header is private to Samba. */
 bool lp_load_global(const char *file);
@@ -29,6 +30,7 @@ bool lp_load_global(const char *file);
 #define DEFAULT_WAIT_MS 60000
 /* A mirrord that says nothing for so long on top of that hangs. */
 #define ANSWER_SECONDS 5
+#define DEFAULT_TRACE_SECONDS 10
 
 struct arguments {
 	const char *config_file;
@@ -36,6 +38,7 @@ struct arguments {
 	bool json;
 	bool accept_loss;
 	int wait_ms;		/* -1: not said */
+	double seconds;		/* of a trace */
 	int count;
 	char **words;		/* after the verb */
 	struct mirror_config *config;	/* NULL until it is needed */
@@ -62,6 +65,8 @@ static void usage(FILE *out)
 	"  service ADDRESS|NAME     names, addresses and folders of a service\n"
 	"  log [--json]             what mirrord logged last\n"
 	"  network [--json]         paths and addresses: mirror-arpd status\n"
+	"  trace [VOLUME..] [--seconds SECONDS] [--json]\n"
+	"                           where the time of operations goes\n"
 	"  options                  the options that have one value\n"
 	"exit status: 0 done, 1 failed, 2 wrong usage, 3 not yet\n");
 }
@@ -488,6 +493,31 @@ static int do_network(struct arguments *arguments)
 	return EXIT_FAILED;
 }
 
+static int do_trace(struct arguments *arguments)
+{
+	const struct mirror_config *c = config(arguments);
+	size_t n = talloc_array_length(c->volumes);
+	const char **names;
+	size_t i;
+
+	if (arguments->seconds <= 0) {
+		fprintf(stderr, "mirrorctl: for how many seconds?\n");
+		return EXIT_USAGE;
+	}
+	if (arguments->count > 0) {
+		return trace_command(ctx, c->run_directory,
+				     (const char *const *)arguments->words,
+				     arguments->seconds, arguments->json);
+	}
+	names = talloc_zero_array(ctx, const char *, n);
+	for (i = 0; names != NULL && i + 1 < n; i++) {
+		names[i] = c->volumes[i]->name;
+	}
+	return names == NULL ? EXIT_FAILED :
+		trace_command(ctx, c->run_directory, names,
+			      arguments->seconds, arguments->json);
+}
+
 static int do_options(struct arguments *arguments)
 {
 	const struct config_option_info *info;
@@ -517,6 +547,7 @@ static const struct {
 	{ "service", 1, 1, do_service },
 	{ "log", 0, 0, do_log },
 	{ "network", 0, 0, do_network },
+	{ "trace", 0, 64, do_trace },
 	{ "options", 0, 0, do_options },
 };
 
@@ -533,6 +564,8 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
 		} else if (strcmp(argv[i], "--wait") == 0 && i + 1 < argc) {
 			arguments->wait_ms = (int)(strtod(argv[++i], NULL) *
 						   1000);
+		} else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) {
+			arguments->seconds = strtod(argv[++i], NULL);
 		} else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc) {
 			arguments->config_file = argv[++i];
 		} else if (argv[i][0] == '-') {
@@ -549,6 +582,7 @@ int main(int argc, char **argv)
 	struct arguments arguments = {
 		.config_file = "/etc/samba/smb.conf",
 		.wait_ms = -1,
+		.seconds = DEFAULT_TRACE_SECONDS,
 	};
 	size_t i;
 

@@ -12,6 +12,7 @@
 #include "fence.h"
 #include "nodes.h"
 #include "partner_private.h"
+#include "partner_trace.h"
 #include "service.h"
 
 /* R6: nobody without the key gets more than a few of our descriptors. */
@@ -165,6 +166,13 @@ uint32_t partner_links(struct partner *partner, const char *name)
 	return n;
 }
 
+bool partner_is_traced(struct partner *partner, const char *name)
+{
+	struct partner_volume *volume = partner_volume_find(partner, name);
+
+	return volume != NULL && trace_is_on(volume->trace);
+}
+
 static int open_stores(struct partner *partner, char **problem)
 {
 	struct mirrord *mirrord = partner->mirrord;
@@ -199,6 +207,9 @@ static int open_stores(struct partner *partner, char **problem)
 				strerror(ret));
 			return ret;
 		}
+		/* Without one nothing is traced; that is all. */
+		(void)trace_create(volume, mirrord->config->run_directory,
+				   v[i]->name, &volume->trace);
 		if (lost) {
 			event_log(EVENT_STORE_LOST, "volume %s: the mirror "
 				  "store in %s was damaged and is discarded",
@@ -324,6 +335,15 @@ static void on_frame(struct link_io *io,
 	}
 }
 
+static void on_readable(struct link_io *io, void *private_data)
+{
+	struct partner_link *link = private_data;
+
+	if (link->volume != NULL && trace_is_on(link->volume->trace)) {
+		partner_trace_readable(link);
+	}
+}
+
 static void on_drained(struct link_io *io, void *private_data)
 {
 	struct partner_link *link = private_data;
@@ -366,6 +386,7 @@ static void on_closed(struct link_io *io, int error, void *private_data)
 
 static const struct link_io_ops link_ops = {
 	.ready = on_ready,
+	.readable = on_readable,
 	.frame = on_frame,
 	.drained = on_drained,
 	.closed = on_closed,

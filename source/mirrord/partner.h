@@ -44,6 +44,9 @@ int partner_discard(struct partner *partner, const char *volume);
  * us (R12); ns of state_page_clock(). */
 uint64_t partner_lease_until(struct partner *partner, const char *volume);
 
+/* Is the volume traced on this node, whatever the node is to it? */
+bool partner_is_traced(struct partner *partner, const char *volume);
+
 /* Smbds that are connected, for the status. */
 uint32_t partner_links(struct partner *partner, const char *volume);
 

@@ -4,21 +4,25 @@
  *
  *   partner.c          stores, listening, hello
  *   partner_record.c   links of smbds
+ *   partner_trace.c    when their records came, if somebody wants to know
  *   partner_control.c  links of mirrords
  */
 
 #ifndef MIRRORD_PARTNER_PRIVATE_H
 #define MIRRORD_PARTNER_PRIVATE_H
 
+#include "../common/trace.h"
 #include "link_io.h"
 #include "partner.h"
 
 struct partner_link;
+struct partner_trace;
 
 struct partner_volume {
 	struct partner *partner;
 	const char *name;
 	struct store *store;	/* NULL while it is being begun */
+	struct trace *trace;	/* NULL: cannot be made */
 	bool sealed;
 	uint64_t lease_until;	/* see partner.h */
 	/* The link that the last BEGIN came by. */
@@ -45,6 +49,7 @@ struct partner_link {
 	struct mirror_id session;
 	uint64_t last;		/* sequence that the store holds */
 	uint64_t acknowledged;
+	struct partner_trace *trace;	/* NULL: nothing was traced yet */
 
 	/* role control: a child streams records over this link */
 	struct tevent_req *streaming;

@@ -6,6 +6,7 @@
 #include "../common/event_log.h"
 #include "nodes.h"
 #include "partner_private.h"
+#include "partner_trace.h"
 #include "service.h"
 
 /* R5, R11: is this the store that the sender means? */
@@ -152,9 +153,14 @@ void partner_record_frame(struct partner_link *link,
 		link_io_close(link->io, EBADMSG);
 		return;
 	}
-	ret = link->volume->store == NULL ? ESTALE :
-		store_add(link->volume->store, &link->session, payload,
-			  length);
+	if (link->volume->store == NULL) {
+		ret = ESTALE;
+	} else if (trace_is_on(link->volume->trace)) {
+		ret = partner_trace_store(link, payload, length);
+	} else {
+		ret = store_add(link->volume->store, &link->session, payload,
+				length);
+	}
 	if (ret != 0) {
 		refuse_record(link, ret);
 		return;
@@ -172,4 +178,7 @@ void partner_record_drained(struct partner_link *link)
 	/* One for all that came together. */
 	link->acknowledged = link->last;
 	link_io_send(link->io, &ack);
+	if (link->trace != NULL) {
+		partner_trace_acknowledged(link);
+	}
 }

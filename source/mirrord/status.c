@@ -121,7 +121,7 @@ static json_t *volume_json(struct mirrord *mirrord,
 		role = "partner";
 	}
 	json = json_pack(
-		"{s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:I,s:I,s:I,s:o,s:o}",
+		"{s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:I,s:I,s:I,s:b,s:o,s:o}",
 		"name", config->name,
 		"service", config->service->name,
 		"role", role,
@@ -133,6 +133,8 @@ static json_t *volume_json(struct mirrord *mirrord,
 		"replay_done", (json_int_t)volume->replay_done,
 		"replay_total", (json_int_t)volume->replay_total,
 		"failures", (json_int_t)volume->failures,
+		"traced", (int)partner_is_traced(mirrord->partner,
+						 config->name),
 		"takeover", timeline_json(&volume->timeline),
 		"problem", problem_json(volume));
 	if (volume->owner != NULL) {

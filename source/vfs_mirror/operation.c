@@ -5,6 +5,7 @@
 #include "smbd/smbd.h"
 #include "smbd/globals.h"
 #include "operation.h"
+#include "operation_trace.h"
 #include "sender.h"
 
 /* What a CANCEL takes is reserved with the operation that may need it, so
@@ -71,6 +72,9 @@ struct mirror_operation *operation_new(TALLOC_CTX *mem_ctx,
 	}
 	operation->volume = volume;
 	operation->record.type = type;
+	if (trace_is_on(volume->trace)) {
+		operation_trace_begin(operation);
+	}
 	if (fill_credentials(operation) == -1) {
 		TALLOC_FREE(operation);
 		return NULL;
@@ -124,15 +128,22 @@ static void operation_end(struct mirror_operation *operation, int error)
 	}
 	operation->state = OPERATION_DONE;
 	operation->error = error;
+	if (operation->trace != NULL) {
+		operation_trace_end(operation);
+	}
 }
 
 static int operation_apply_now(struct mirror_operation *operation)
 {
+	int error = 0;
+
+	operation_point(operation, TRACE_MAY_APPLY);
 	errno = 0;
-	if (operation->apply(operation, operation->private_data) != -1) {
-		return 0;
+	if (operation->apply(operation, operation->private_data) == -1) {
+		error = errno != 0 ? errno : EIO;
 	}
-	return errno != 0 ? errno : EIO;
+	operation_point(operation, TRACE_APPLIED);
+	return error;
 }
 
 /* Degraded: no partner, so the disk has to have it before the reply (R2). */
@@ -157,6 +168,7 @@ static bool step_degraded(struct mirror_operation *operation)
 			"the client was told\n",
 			volume->name, strerror(error));
 	}
+	operation_point(operation, TRACE_HARDENED);
 	operation_end(operation, error);
 	return true;
 }
@@ -180,6 +192,7 @@ static bool step_send(struct mirror_operation *operation)
 		/* R9: no room: wait, nothing is dropped. */
 		return false;
 	}
+	operation_point(operation, TRACE_TAGGED);
 	operation->regime = volume->regime;
 	operation->incarnation = volume->partner.incarnation;
 	operation->record.epoch = operation->hold.epoch;
@@ -410,6 +423,7 @@ int operation_take_locks(struct mirror_operation *operation)
 		errno = EIO;
 		return -1;
 	}
+	operation_point(operation, TRACE_ASKED);
 	for (;;) {
 		ret = state_page_lock(volume->page, volume->slot,
 				      operation->locks, operation->num_locks,
@@ -427,6 +441,7 @@ int operation_take_locks(struct mirror_operation *operation)
 			return -1;
 		}
 	}
+	operation_point(operation, TRACE_LOCKED);
 	operation->state = OPERATION_LOCKED;
 	DLIST_ADD_END(volume->in_flight, operation);
 	return 0;
@@ -481,6 +496,7 @@ static int operation_result(struct mirror_operation *operation)
 	int error = operation->error;
 
 	operation_await_right(operation->volume);
+	operation_point(operation, TRACE_RETURNED);
 	TALLOC_FREE(operation);
 	if (error != 0) {
 		errno = error;
@@ -528,6 +544,7 @@ int operation_run_attribute(struct mirror_operation *operation)
 	operation->apply = NULL;
 	operation->harden = harden_volume;
 	operation->private_data = NULL;
+	operation_point(operation, TRACE_RETURNED);
 	return 0;
 }
 
@@ -548,9 +565,15 @@ void operation_collect(struct mirror_volume *volume)
 {
 	uint32_t backoff = WAIT_MIN_US;
 
+	if (volume->traced != NULL) {
+		operation_trace_collect(volume);
+	}
 	while (deferred_left(volume)) {
 		operation_wait(volume, volume->state == SENDER_READY, &backoff);
 		operation_advance_all(volume);
+	}
+	if (volume->traced != NULL) {
+		operation_trace_collected(volume);
 	}
 }
 

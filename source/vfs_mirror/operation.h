@@ -85,6 +85,7 @@ struct mirror_operation {
 	bool deferred;
 	bool driven;	/* somebody up the stack drives it */
 	int error;	/* errno of apply, 0 if it worked */
+	struct operation_trace *trace;	/* NULL: not traced */
 };
 
 /* A talloc child of mem_ctx with credentials and time filled in (R7). */

@@ -5,6 +5,7 @@
 #include "smbd/smbd.h"
 #include "smbd/globals.h"
 #include <poll.h>
+#include "operation_trace.h"
 #include "sender.h"
 
 /* Between two attempts to connect. */
@@ -123,8 +124,12 @@ static void mark_acknowledged(struct mirror_volume *volume, uint64_t sequence)
 	for (operation = volume->in_flight; operation != NULL;
 	     operation = operation->next) {
 		if (operation->record.sequence != 0 &&
-		    operation->record.sequence <= sequence) {
+		    operation->record.sequence <= sequence &&
+		    !operation->acknowledged) {
 			operation->acknowledged = true;
+			if (operation->trace != NULL) {
+				operation_trace_acknowledged(operation);
+			}
 		}
 	}
 }
@@ -188,6 +193,9 @@ static void link_frame(struct mirror_volume *volume,
 
 static void link_read(struct mirror_volume *volume)
 {
+	if (volume->traced != NULL) {
+		volume->answered = trace_now();
+	}
 	while (volume->link != NULL && volume->state >= SENDER_HELLO) {
 		enum frame_type type;
 		uint8_t *payload = NULL;
@@ -282,10 +290,12 @@ int sender_send(struct mirror_volume *volume,
 		state_page_sequence(volume->page, &operation->hold,
 				    operation->record.sequence);
 	}
+	operation_point(operation, TRACE_ENCODED);
 	if (volume->state != SENDER_READY) {
 		return ENOTCONN;
 	}
 	operation_queue(volume, operation);
+	operation_point(operation, TRACE_SENT);
 	return 0;
 }
 
@@ -429,6 +439,8 @@ struct mirror_volume *sender_open(const char *name,
 			"and `ctdb ip`.", name, run_directory, strerror(ret));
 		goto fail;
 	}
+	/* Without one nothing is traced; that is all. */
+	(void)trace_open(volume, run_directory, name, &volume->trace);
 	ret = link_key_load(volume, key_file, encrypt, &volume->key, problem);
 	if (ret != 0) {
 		goto fail;
@@ -470,5 +482,6 @@ void sender_close(struct mirror_volume *volume)
 		}
 	}
 	state_page_detach(volume->page, volume->slot);
+	operation_trace_close(volume);
 	TALLOC_FREE(volume);
 }

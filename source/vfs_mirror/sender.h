@@ -17,6 +17,7 @@
 
 #include "operation.h"
 #include "../common/peer_link.h"
+#include "../common/trace.h"
 #include "../common/timer.h"
 
 enum sender_state {
@@ -55,6 +56,11 @@ struct mirror_volume {
 	struct tevent_fd *fde;
 	struct timer *timer;
 	uint32_t num_async;
+
+	struct trace *trace;	/* NULL: there is none */
+	struct request_trace *traced;	/* see operation_trace.h */
+	struct smbd_server_connection *sconn;	/* has smbd's requests */
+	uint64_t answered;	/* traced: when the link was last read */
 };
 
 /*

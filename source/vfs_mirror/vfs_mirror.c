@@ -14,6 +14,7 @@
  *                    the hooks: which locks, which record, which call
  *   read_ops.c       what is told, and the right to tell it (R12)
  *   operation.c      the steps of an operation, the same for all (R1-R3)
+ *   operation_trace.c  when which step was taken, if somebody asks
  *   sender.c         the link to the partner's mirrord (R5)
  *   identity.c       which object a call is about (R4)
  *   check_share.c    which configurations are refused
@@ -148,6 +149,7 @@ static int mirror_connect(struct vfs_handle_struct *handle,
 		return refuse(handle, problem);
 	}
 	share->lock_space = state_page_lock_space(share->volume->page);
+	share->volume->sconn = handle->conn->sconn;
 	share->volume->write_back = config->degraded == CONFIG_WRITE_BACK;
 	why = check_mounted(share->volume, path);
 	if (why != NULL) {

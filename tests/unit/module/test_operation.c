@@ -273,6 +273,80 @@ static void test_alone_after_all(void **state)
 	assert_int_equal(hardened, 1);
 }
 
+/* -------------------------------------------------------------------- trace */
+
+/* On: every point that was passed, in the right order. Off: nothing. */
+static void test_traced(void **state)
+{
+	static const enum trace_owner_point order[] = {
+		TRACE_BEGUN, TRACE_ASKED, TRACE_LOCKED, TRACE_TAGGED,
+		TRACE_MAY_APPLY, TRACE_APPLIED, TRACE_UNLOCKED,
+		TRACE_RETURNED,
+	};
+	struct mirror_volume *volume = *state;
+	struct trace_reader reader;
+	struct trace_entry entry;
+	size_t i;
+
+	assert_int_equal(trace_create(volume, directory, "data",
+				      &volume->trace), 0);
+	trace_read_from_now(&reader, volume->trace);
+	meanwhile = acknowledge;
+	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
+	assert_false(trace_read(&reader, &entry));
+
+	assert_int_equal(trace_keep_on(&reader, 600000), 0);
+	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
+	assert_true(trace_read(&reader, &entry));
+	assert_int_equal(entry.type, RECORD_SETXATTR);
+	assert_int_equal(entry.sequence, 2);
+	assert_int_equal(entry.flags, 0);
+	assert_memory_equal(&entry.session, &volume->session,
+			    sizeof(entry.session));
+	for (i = 0; i < ARRAY_SIZE(order); i++) {
+		assert_true(entry.at[order[i]] != 0);
+		assert_true(i == 0 ||
+			    entry.at[order[i]] >= entry.at[order[i - 1]]);
+	}
+
+	apply_error = ENOSPC;
+	assert_int_equal(operation_run_attribute(attribute(volume)), -1);
+	apply_error = 0;
+	assert_true(trace_read(&reader, &entry));
+	assert_int_equal(entry.flags, TRACE_FAILED);
+	/* Of the record, not of its cancellation. */
+	assert_int_equal(entry.sequence, 3);
+	assert_int_equal(entry.type, RECORD_SETXATTR);
+
+	trace_off(&reader);
+	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
+	assert_false(trace_read(&reader, &entry));
+	assert_null(volume->traced);
+}
+
+static void test_traced_and_collected(void **state)
+{
+	struct mirror_volume *volume = *state;
+	struct trace_reader reader;
+	struct trace_entry entry;
+
+	assert_int_equal(trace_create(volume, directory, "data",
+				      &volume->trace), 0);
+	trace_read_from_now(&reader, volume->trace);
+	assert_int_equal(trace_keep_on(&reader, 600000), 0);
+	volume->num_collect = 1;
+	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
+	volume->num_collect = 0;
+	assert_false(trace_read(&reader, &entry));
+	meanwhile = acknowledge;
+	operation_collect(volume);
+	assert_true(trace_read(&reader, &entry));
+	assert_int_equal(entry.flags, TRACE_DEFERRED);
+	assert_true(entry.at[TRACE_RETURNED] >= entry.at[TRACE_APPLIED]);
+	assert_true(entry.at[TRACE_COLLECTED] >= entry.at[TRACE_RETURNED]);
+	assert_true(entry.at[TRACE_UNLOCKED] >= entry.at[TRACE_COLLECTED]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_world, free_world)
 
 int main(void)
@@ -284,6 +358,8 @@ int main(void)
 		TEST(test_failure_survives_the_partner),
 		TEST(test_nothing_between_a_name_and_its_record),
 		TEST(test_alone_after_all),
+		TEST(test_traced),
+		TEST(test_traced_and_collected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
