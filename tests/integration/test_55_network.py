@@ -328,6 +328,29 @@ def test_pass_through_takes_another_way(lab):
     assert 'is dead' not in lab.on('n0', 'cat', '/var/log/ctdb/log.ctdb')
 
 
+def test_a_new_daemon_without_the_others_announces(lab):
+    """Only n0 has power, and its arpd is killed: the next one waits for nobody
+    for ever, and says what n0 holds, as switches may have forgotten it.
+    """
+    lab.tb('crash', 'n1')
+    ear = None
+    try:
+        lab.wait('n0 has both', lambda: lab.owner('ALPHA') == 'n0' and
+                 lab.owner('BETA') == 'n0')
+        lab.on('n0', 'pkill', '-KILL', '-x', 'mirror-arpd')
+        ear = Ear(lab)
+        start_arpd(lab, 'n0')
+        for address in (ADDRESS['ALPHA'], ADDRESS['BETA'], SIXTH['ALPHA']):
+            lab.wait('%s is announced' % address, lambda a=address: any(
+                claim.address == a and claim.mac == MAC['n0']
+                for claim in ear.claims()), 15)
+    finally:
+        if ear:
+            ear.stop()
+        lab.heal()
+    mended(lab)
+
+
 def test_flush_leaves_nothing(lab):
     """What arpd added goes with --flush, while it passes, too.
     """
