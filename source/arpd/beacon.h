@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Beacons: what nodes tell each other ten times a second on every path.
+ * Beacons: what nodes tell each other twenty times a second on every path.
  *
  * Owns: the frame, its authentication with the cluster key (R6), taking it
  * apart.

@@ -317,7 +317,8 @@ void peer_beacon(struct peer_row *row, uint32_t own_node,
 		return;
 	}
 	path_received(path, beacon, now_us);
-	row->hear_until = path->hear_until;
+	row->hear_until = now_us +
+		(uint64_t)path->settings->silence_ms * 1000;
 	/* Of what came by several paths the last word counts. */
 	if (beacon->sequence > row->freshest) {
 		row->freshest = beacon->sequence;

@@ -208,6 +208,9 @@ static bool set_option(struct reader *r, const char *name, const char *value)
 	if (strcmp(name, "CTDB_ARPD_DETECTION") == 0) {
 		return set_ms(r, name, value, 30, 60000, &s->detection_ms);
 	}
+	if (strcmp(name, "CTDB_ARPD_SILENCE") == 0) {
+		return set_ms(r, name, value, 30, 60000, &s->silence_ms);
+	}
 	if (strcmp(name, "CTDB_ARPD_HOLD") == 0) {
 		return set_ms(r, name, value, 0, 600000, &s->hold_ms);
 	}
@@ -275,6 +278,12 @@ static bool check(struct reader *r)
 			       ": one that is late would be a failure",
 			       s->base, s->detection_ms, s->beacon_ms);
 	}
+	if (s->silence_ms < s->detection_ms) {
+		return PROBLEM(r, "%s/script.options: CTDB_ARPD_SILENCE=%u is "
+			       "less than CTDB_ARPD_DETECTION=%u: a node would "
+			       "be silent while its paths are up", s->base,
+			       s->silence_ms, s->detection_ms);
+	}
 	return true;
 }
 
@@ -293,8 +302,12 @@ struct settings *settings_read(TALLOC_CTX *mem_ctx,
 	s->key_file = "/etc/samba/mirror.key";
 	s->user = "nobody";
 	s->run_directory = "/run/samba-mirror";
-	s->beacon_ms = 100;
-	s->detection_ms = 300;
+	/* TCP sends again after 0.2 s, and then after 0.6 s: who is to wait for
+	 * less has to find another way before the first. */
+	s->beacon_ms = 50;
+	s->detection_ms = 150;
+	/* A machine that stands still for as long as that is no dead one yet. */
+	s->silence_ms = 300;
 	s->hold_ms = 1000;
 	s->death = true;
 	if (!read_lines(&r, "script.options", false, option_line) ||

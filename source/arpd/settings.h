@@ -12,8 +12,10 @@
  *   CTDB_ARPD_INTERCONNECT="ic0 ic1"   in the order of preference
  *   CTDB_ARPD_INTERFACES               client interfaces; as a rule those of
  *                                      public_addresses
- *   CTDB_ARPD_BEACON=100               ms between two beacons
- *   CTDB_ARPD_DETECTION=300            ms without one: the path is down
+ *   CTDB_ARPD_BEACON=50                ms between two beacons
+ *   CTDB_ARPD_DETECTION=150            ms without one: the path is down
+ *   CTDB_ARPD_SILENCE=300              ms without one on any path: the node is
+ *                                      silent
  *   CTDB_ARPD_HOLD=1000                ms that a path is good before it is up
  *   CTDB_ARPD_KEY_FILE=/etc/samba/mirror.key
  *   CTDB_ARPD_USER=nobody
@@ -48,6 +50,7 @@ struct settings {
 	uint32_t num_addresses;
 	uint32_t beacon_ms;
 	uint32_t detection_ms;
+	uint32_t silence_ms;
 	uint32_t hold_ms;
 	const char *key_file;
 	const char *user;

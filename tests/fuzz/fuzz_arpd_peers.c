@@ -175,6 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 			   { .family = AF_INET } },
 		.num_nodes = 4,
 		.beacon_ms = 100, .detection_ms = 300, .hold_ms = 1000,
+		.silence_ms = 300,
 	};
 	struct run run = { .now_us = 1000000 };
 	const struct peer *const *list;

@@ -138,6 +138,7 @@ static struct network *new_network(uint32_t nodes)
 	*settings = (struct settings){
 		.num_interfaces = SEGMENTS, .num_nodes = nodes,
 		.beacon_ms = 100, .detection_ms = 300, .hold_ms = 1000,
+		.silence_ms = 300,
 	};
 	for (i = 0; i < SEGMENTS; i++) {
 		snprintf(settings->interfaces[i].name, NET_NAME_SIZE,

@@ -135,6 +135,28 @@ static void test_not_heard(void **state)
 	talloc_free(network);
 }
 
+/* Paths go before the node: a machine that stood still for a moment is found by
+ * other ways, and is not dead. */
+static void test_silent_later(void **state)
+{
+	struct network *network = new_network(2);
+	const struct peer *peer;
+	uint32_t segment;
+
+	network->settings.silence_ms = 600;
+	run(network, 1000);
+	peer = peer_of(network, 0, 1);
+	for (segment = 0; segment < SEGMENTS; segment++) {
+		set_cut(network, segment, 0, 1, true);
+	}
+	run(network, 450);
+	assert_int_equal(peer->state, PEER_ALIVE);
+	assert_null(peer->best);
+	run(network, 160);
+	assert_int_equal(peer->state, PEER_SILENT);
+	talloc_free(network);
+}
+
 /* From 0 to 1 all is lost, on one segment: both know it. */
 static void test_one_way(void **state)
 {
@@ -907,6 +929,7 @@ int main(void)
 		cmocka_unit_test(test_flapping),
 		cmocka_unit_test(test_down_in_hold),
 		cmocka_unit_test(test_not_heard),
+		cmocka_unit_test(test_silent_later),
 		cmocka_unit_test(test_one_way),
 		cmocka_unit_test(test_one_lost),
 		cmocka_unit_test(test_carrier),

@@ -65,8 +65,9 @@ static void test_what_is_read(void **state)
 	assert_false(s->interfaces[3].interconnect);
 	assert_int_equal(s->num_addresses, 3);
 	assert_int_equal(s->addresses[2].prefix, 64);
-	assert_int_equal(s->beacon_ms, 100);
-	assert_int_equal(s->detection_ms, 300);
+	assert_int_equal(s->beacon_ms, 50);
+	assert_int_equal(s->detection_ms, 150);
+	assert_int_equal(s->silence_ms, 300);
 	assert_true(s->death);
 }
 
@@ -121,6 +122,9 @@ static void test_wrong(void **state)
 		{ "script.options",
 		  "CTDB_ARPD_INTERCONNECT=ic\nCTDB_ARPD_BEACON=200\n",
 		  "less than two beacons" },
+		{ "script.options",
+		  "CTDB_ARPD_INTERCONNECT=ic\nCTDB_ARPD_SILENCE=140\n",
+		  "less than CTDB_ARPD_DETECTION=150" },
 		{ "script.options", "CTDB_ARPD_INTERCONNECT=\"ic\n",
 		  "the closing \" is missing" },
 		{ "script.options", "CTDB_ARPD_INTERCONNECT=$IC\n",
