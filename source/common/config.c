@@ -268,6 +268,38 @@ static bool read_option(struct reader *r, size_t i)
 	return false;
 }
 
+/* Some of one kind and some of the other would not know of each other. */
+static bool read_local_locks(struct reader *r)
+{
+	static const char *const databases[] = {
+		"locking.tdb", "brlock.tdb", "leases.tdb",
+		"smbXsrv_open_global.tdb"
+	};
+	const size_t n = sizeof(databases) / sizeof(databases[0]);
+	size_t num_local = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const char *text = lp_parm_const_string(
+			GLOBAL_SECTION, "ctdb", databases[i], NULL);
+		bool clustered = true;
+
+		if (text != NULL && !parse_bool(text, &clustered)) {
+			return PROBLEM(r, "ctdb:%s = %s: must be yes or no",
+				       databases[i], text);
+		}
+		num_local += !clustered;
+	}
+	if (num_local != 0 && num_local != n) {
+		return PROBLEM(r, "ctdb:locking.tdb, ctdb:brlock.tdb, "
+			       "ctdb:leases.tdb and "
+			       "ctdb:smbXsrv_open_global.tdb: must be the "
+			       "same, all `no' or none of them set");
+	}
+	r->config->local_locks = num_local == n;
+	return true;
+}
+
 /* Words between blanks and commas, as a NULL terminated array. */
 static const char **split(TALLOC_CTX *mem_ctx, const char *text, size_t *count)
 {
@@ -568,6 +600,7 @@ struct mirror_config *config_read(TALLOC_CTX *mem_ctx, char **problem)
 	for (i = 0; ok && i < NUM_OPTIONS; i++) {
 		ok = read_option(&r, i);
 	}
+	ok = ok && read_local_locks(&r);
 	if (ok && count == 0) {
 		ok = PROBLEM(&r, "mirror:services is missing: it names all "
 			     "services, for example: mirror:services = FILES");

@@ -67,6 +67,13 @@ struct mirror_config {
 	enum config_degraded degraded;
 	const char *nodes_file;		/* ctdb's: line n = address of pnn n */
 	const char *ctdb_socket;	/* where ctdbd answers */
+	/*
+	 * smbd's databases of opens and locks are each node's own, not ctdb's:
+	 * right for volumes that one node serves at a time. `no' for all of
+	 * ctdb:locking.tdb, ctdb:brlock.tdb, ctdb:leases.tdb and
+	 * ctdb:smbXsrv_open_global.tdb; Samba has the options.
+	 */
+	bool local_locks;
 };
 
 /*

@@ -21,7 +21,8 @@
  * from an owner that did not release it: ctdb restores what the survivors have
  * of these databases, and that can be an older state of a record (measured: an
  * acknowledged write time went back in listings). No smbd may find such a
- * record.
+ * record. Where these databases are each node's own, it changes at every
+ * release.
  */
 
 #ifndef MIRRORD_LABEL_H

@@ -54,8 +54,8 @@ void owner_look(struct owner *owner);
  * caller frees the owner and unmounts. The label is not clean when the disk
  * failed: it still names the partner's store, which has to be replayed.
  *
- * forget_locks: ctdb has lost what smbd had in its databases; no owner after
- * this one finds what is left of it.
+ * forget_locks: ctdb has lost what smbd had in its databases, or never had it;
+ * no owner after this one finds what is left of it.
  */
 typedef void (*owner_released)(const struct label *label, void *private_data);
 void owner_release(struct owner *owner,

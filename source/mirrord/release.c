@@ -43,7 +43,10 @@ void release_start(struct service_volume *volume)
 	if (!ctdb_view_settled(volume->mirrord->view)) {
 		volume->forget_locks = true;
 	}
-	owner_release(volume->owner, volume->forget_locks, owner_is_done,
+	/* What this node's own databases have stays here, and the volume may
+	 * come back after others changed it: nobody may find it then. */
+	owner_release(volume->owner, volume->forget_locks ||
+		      volume->mirrord->config->local_locks, owner_is_done,
 		      volume);
 }
 

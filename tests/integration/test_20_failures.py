@@ -9,7 +9,7 @@ import time
 
 from lab import ADDRESS, LabError, Load, Session
 
-CONF = {'fs': 'ext4'}
+CONF = {'fs': 'ext4', 'locks': 'clustered'}
 
 
 def loads(lab, name, clients=2):

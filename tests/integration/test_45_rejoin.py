@@ -7,7 +7,7 @@ from lab import ADDRESS, Session
 from test_20_failures import locking_key
 
 # Cut off its disks only, so that it wakes up.
-CONF = {'fs': 'ext4', 'fence': 'disks',
+CONF = {'fs': 'ext4', 'fence': 'disks', 'locks': 'clustered',
         'options': 'mirror:partner timeout = 1000'}
 FENCE = '/usr/local/sbin/testbed-fence'
 

@@ -17,6 +17,7 @@
 
 /* In the place of Samba's: what a test set. */
 struct setting {
+	const char *type;
 	const char *option;
 	const char *value;
 };
@@ -36,20 +37,25 @@ const char *lp_parm_const_string(int snum, const char *type,
 	size_t i;
 
 	assert_int_equal(snum, -1);
-	assert_string_equal(type, "mirror");
 	/* The last one counts, as in smb.conf. */
 	for (i = num_settings; i-- > 0; ) {
-		if (strcmp(settings[i].option, option) == 0) {
+		if (strcmp(settings[i].type, type) == 0 &&
+		    strcmp(settings[i].option, option) == 0) {
 			return settings[i].value;
 		}
 	}
 	return fallback;
 }
 
-static void set(const char *option, const char *value)
+static void set_other(const char *type, const char *option, const char *value)
 {
 	assert_true(num_settings < SETTINGS_MAX);
-	settings[num_settings++] = (struct setting){ option, value };
+	settings[num_settings++] = (struct setting){ type, option, value };
+}
+
+static void set(const char *option, const char *value)
+{
+	set_other("mirror", option, value);
 }
 
 static int good_settings(void **state)
@@ -228,6 +234,33 @@ static void test_wrong(void **state)
 	}
 }
 
+/* Mixed, an open would be known to one half of smbd's databases only. */
+static void test_local_locks(void **state)
+{
+	static const char *const databases[] = {
+		"locking.tdb", "brlock.tdb", "leases.tdb",
+		"smbXsrv_open_global.tdb"
+	};
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	char *problem = NULL;
+	size_t i;
+
+	assert_false(read_good(ctx)->local_locks);
+	for (i = 0; i < 3; i++) {
+		set_other("ctdb", databases[i], i == 1 ? "False" : "no");
+		assert_null(config_read(ctx, &problem));
+		assert_non_null(strstr(problem, databases[3]));
+	}
+	set_other("ctdb", databases[3], "no");
+	assert_true(read_good(ctx)->local_locks);
+	set_other("ctdb", databases[1], "yes");
+	assert_null(config_read(ctx, &problem));
+	set_other("ctdb", databases[1], "perhaps");
+	assert_null(config_read(ctx, &problem));
+	assert_non_null(strstr(problem, "ctdb:brlock.tdb = perhaps"));
+	talloc_free(ctx);
+}
+
 static void test_every_option_has_help(void **state)
 {
 	const struct config_option_info *info;
@@ -245,6 +278,7 @@ int main(void)
 		cmocka_unit_test_setup(test_services, good_settings),
 		cmocka_unit_test_setup(test_volumes, good_settings),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test_setup(test_local_locks, good_settings),
 		cmocka_unit_test(test_every_option_has_help),
 	};
 
