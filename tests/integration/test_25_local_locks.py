@@ -36,10 +36,11 @@ def test_no_open_outlives_a_move(lab):
     lab.smbclient('put %s dated' % small)
     session = Session(lab)
     session.send('open dated')
+    lab.wait('the open is known', lambda:
+             'dated' in lab.on('n0', 'smbstatus', '-L'))
     session.send('utimes dated -1 -1 2001:01:01-10:00:00 -1')
     lab.wait('the time is set', lambda:
              '2001' in lab.on('n0', 'stat', '-c', '%y', PATH))
-    assert 'dated' in lab.on('n0', 'smbstatus', '-L')
     lab.on('n0', 'fuser', '-s', '-k', '-KILL', PATH)
     session.close()
     move(lab, '1')
