@@ -38,6 +38,7 @@ struct options {
 	unsigned int files;	/* that each client holds open */
 	bool lease;		/* ask for leases */
 	bool keep;		/* do not remove what was made */
+	bool announce;		/* tell when a round is measured, and wait */
 };
 
 /* Written by one client; the parent reads it when that one waits. */

@@ -27,6 +27,8 @@ static void usage(void)
 "  -f FILES      that each client keeps open (hold) [1000]\n"
 "  -l            ask for a lease (read, write, handle) with every open\n"
 "  -k            keep the files of the last round\n"
+"  -w            before what is measured print \"ready\", after it \"measured\",\n"
+"                as often as there are rounds, and wait for a line each time\n"
 "  -u USER%%PASS  [tester%%tester]\n"
 "  -d DIRECTORY  of the share; clients work in DIRECTORY/cN [bench]\n"
 "workloads:\n");
@@ -137,7 +139,7 @@ void options_parse(struct options *options, int argc, char **argv)
 		.directory = "bench", .clients = 1, .depth = 1,
 		.operations = INT64_MAX, .files = 1000,
 	};
-	while ((c = getopt(argc, argv, "c:q:t:n:s:m:f:u:d:lk")) != -1) {
+	while ((c = getopt(argc, argv, "c:q:t:n:s:m:f:u:d:lkw")) != -1) {
 		switch (c) {
 		case 'c':
 			options->clients = (unsigned int)number(
@@ -180,6 +182,9 @@ void options_parse(struct options *options, int argc, char **argv)
 			break;
 		case 'k':
 			options->keep = true;
+			break;
+		case 'w':
+			options->announce = true;
 			break;
 		default:
 			usage();

@@ -149,6 +149,22 @@ static uint64_t round_time(unsigned int count, uint64_t begin)
 	return ended - begin;
 }
 
+/* Who looks at the servers meanwhile wants to know when to: see -w. */
+static void announce(const struct options *options, const char *stage)
+{
+	char line[16];
+
+	if (!options->announce) {
+		return;
+	}
+	printf("%s\n", stage);
+	fflush(stdout);
+	/* If nobody is there any more, it goes on. */
+	if (fgets(line, sizeof(line), stdin) == NULL) {
+		clearerr(stdin);
+	}
+}
+
 /* Returns how long was measured. */
 static uint64_t lead(const struct options *options, struct process *processes)
 {
@@ -164,6 +180,7 @@ static uint64_t lead(const struct options *options, struct process *processes)
 		if (shared->stop) {
 			break;
 		}
+		announce(options, "ready");
 		begin = now();
 		shared->round_over = false;
 		shared->deadline = options->time == UINT64_MAX
@@ -172,6 +189,7 @@ static uint64_t lead(const struct options *options, struct process *processes)
 		/* Measured. */
 		gather(processes, count);
 		measured += round_time(count, begin);
+		announce(options, "measured");
 	}
 	end(processes, count);
 	return measured;
