@@ -7,7 +7,7 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak network torture fuzz mutants crash chaos nightly model stage
+	soak network torture fuzz mutants crash chaos nightly model stage bench
 
 all: build/configured
 	@$(WAF) build
@@ -22,6 +22,7 @@ help:
 	@echo "make chaos        histories under faults, checked [SEED=..] [SEEDS=n] [MINUTES=..] [FAULTS=..]"
 	@echo "make nightly      the same for an hour"
 	@echo "make network      every single and double failure of the network, with clients [FAST=1] [SEED=..] [CELL=..]"
+	@echo "make bench        speed, against plain Samba and GlusterFS [QUICK=1] [VARIANTS=..] [WORKLOADS=..]"
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
 	@echo "make mutants      the product broken on purpose: do its tests notice? [NAMES=..]"
@@ -74,6 +75,11 @@ nightly: chaos
 network: stage
 	@tests/network/matrix $(if $(FAST),--fast) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CELL),--only '$(CELL)')
+
+bench: stage
+	@tests/bench/bench $(if $(QUICK),--quick) \
+		$(if $(VARIANTS),--variants '$(VARIANTS)') \
+		$(if $(WORKLOADS),--workloads '$(WORKLOADS)')
 
 torture: stage
 	@tests/torture/compare
