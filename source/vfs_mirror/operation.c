@@ -363,6 +363,7 @@ void operation_advance_all(struct mirror_volume *volume)
 {
 	struct mirror_operation *operation, *next;
 
+	volume->news = false;
 	for (operation = volume->in_flight; operation != NULL;
 	     operation = next) {
 		next = operation->next;
@@ -387,8 +388,15 @@ static void operation_wait(struct mirror_volume *volume,
 			   bool for_link,
 			   uint32_t *backoff)
 {
+	bool news;
+
 	sender_service(volume);
+	news = volume->news;
 	operation_advance_all(volume);
+	if (news) {
+		/* It is read already: nothing would wake us up for it. */
+		return;
+	}
 	if (for_link) {
 		sender_wait(volume, WAIT_ACK_US);
 	} else {
@@ -477,6 +485,10 @@ static void operation_drive(struct mirror_operation *operation,
 			    operation->state == OPERATION_CANCELLING) &&
 			volume->state == SENDER_READY;
 		operation_wait(volume, for_link, &backoff);
+	}
+	if (volume->news) {
+		/* Others must not wait for the next acknowledgement. */
+		operation_advance_all(volume);
 	}
 	operation->driven = false;
 }
@@ -579,16 +591,21 @@ void operation_collect(struct mirror_volume *volume)
 
 int operation_start(struct mirror_operation *operation)
 {
+	struct mirror_volume *volume = operation->volume;
+
 	if (operation_take_locks(operation) == -1) {
 		operation_abandon(operation);
 		return -1;
 	}
 	operation->driven = true;
-	sender_service(operation->volume);
+	sender_service(volume);
 	operation_advance(operation);
 	operation->driven = false;
 	if (operation->state == OPERATION_DONE) {
 		operation->done(operation, operation->private_data);
+	}
+	if (volume->news) {
+		operation_advance_all(volume);
 	}
 	return 0;
 }

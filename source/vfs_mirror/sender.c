@@ -127,6 +127,7 @@ static void mark_acknowledged(struct mirror_volume *volume, uint64_t sequence)
 		    operation->record.sequence <= sequence &&
 		    !operation->acknowledged) {
 			operation->acknowledged = true;
+			volume->news = true;
 			if (operation->trace != NULL) {
 				operation_trace_acknowledged(operation);
 			}

@@ -41,6 +41,7 @@ struct mirror_volume {
 
 	struct mirror_id session;
 	uint64_t last_sequence;
+	bool news;	/* acknowledged, and not advanced yet */
 	struct mirror_operation *in_flight;
 	struct mirror_operation *alone;	/* sent, not applied: see there */
 

@@ -43,6 +43,8 @@ void exit_server_cleanly(const char *const reason)
 
 /* What happens while the operation waits. */
 static void (*meanwhile)(struct mirror_volume *volume);
+/* What happens between the sending and the waiting. */
+static void (*at_once)(struct mirror_volume *volume);
 static uint32_t sent;
 static uint32_t cancels;
 static uint32_t waits;
@@ -58,6 +60,9 @@ int sender_send(struct mirror_volume *volume,
 
 void sender_service(struct mirror_volume *volume)
 {
+	if (at_once != NULL) {
+		at_once(volume);
+	}
 }
 
 void sender_wait(struct mirror_volume *volume, uint32_t microseconds)
@@ -75,6 +80,10 @@ static void acknowledge(struct mirror_volume *volume)
 
 	for (operation = volume->in_flight; operation != NULL;
 	     operation = operation->next) {
+		if (operation->state == OPERATION_LOCKED) {
+			continue;
+		}
+		volume->news = volume->news || !operation->acknowledged;
 		operation->acknowledged = true;
 	}
 }
@@ -114,7 +123,7 @@ static int make_world(void **state)
 	volume->root_fd = open(directory, O_RDONLY | O_DIRECTORY);
 	volume->state = SENDER_READY;
 	volume->regime = state_page_regime(volume->page);
-	meanwhile = NULL;
+	meanwhile = at_once = NULL;
 	sent = cancels = waits = applied = hardened = 0;
 	apply_error = 0;
 	*state = volume;
@@ -170,6 +179,24 @@ static void test_waits_for_the_partner(void **state)
 	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
 	assert_int_equal(waits, 1);
 	assert_int_equal(applied, 1);
+	assert_null(volume->in_flight);
+}
+
+/* The partner was faster than we came to wait for it. */
+static void test_nobody_sleeps_over_what_is_read(void **state)
+{
+	struct mirror_volume *volume = *state;
+
+	at_once = acknowledge;
+	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
+	assert_int_equal(waits, 0);
+
+	at_once = NULL;
+	volume->num_collect = 1;
+	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
+	at_once = acknowledge;
+	operation_collect(volume);
+	assert_int_equal(waits, 0);
 	assert_null(volume->in_flight);
 }
 
@@ -254,6 +281,29 @@ static void test_nothing_between_a_name_and_its_record(void **state)
 	data->acknowledged = true;
 	operation_advance_all(volume);
 	assert_int_equal(done, 2);
+}
+
+/* Others' acknowledgements are read by whoever reads: they go on as well. */
+static void test_news_for_others(void **state)
+{
+	struct mirror_volume *volume = *state;
+	struct mirror_operation *first = attribute(volume);
+	struct mirror_operation *second = attribute(volume);
+	uint32_t done = 0;
+
+	first->done = second->done = note_done;
+	second->locks[0] = page_lock_name(&second->record.object, "other");
+	first->private_data = second->private_data = &done;
+	assert_int_equal(operation_start(first), 0);
+	assert_int_equal(done, 0);
+	/* Starting the second reads the first one's. */
+	at_once = acknowledge;
+	assert_int_equal(operation_start(second), 0);
+	assert_int_equal(done, 1);
+	at_once = NULL;
+	meanwhile = acknowledge;
+	operation_finish(second);
+	assert_int_equal(applied, 2);
 }
 
 static void test_alone_after_all(void **state)
@@ -353,10 +403,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_waits_for_the_partner),
+		TEST(test_nobody_sleeps_over_what_is_read),
 		TEST(test_collected_at_the_end_of_a_create),
 		TEST(test_failure_is_cancelled_and_told),
 		TEST(test_failure_survives_the_partner),
 		TEST(test_nothing_between_a_name_and_its_record),
+		TEST(test_news_for_others),
 		TEST(test_alone_after_all),
 		TEST(test_traced),
 		TEST(test_traced_and_collected),
