@@ -7,7 +7,8 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak network torture fuzz mutants crash chaos nightly model stage bench
+	soak network torture fuzz mutants crash chaos nightly model stage bench \
+	microbench
 
 all: build/configured
 	@$(WAF) build
@@ -24,6 +25,7 @@ help:
 	@echo "make network      every single and double failure of the network, with clients [FAST=1] [SEED=..] [CELL=..]"
 	@echo "make bench        speed, against plain Samba and GlusterFS [QUICK=1] [VARIANTS=..] [WORKLOADS=..]"
 	@echo "make torture      smbtorture with and without the module, compared"
+	@echo "make microbench   instructions of each part of a record's way, against stored counts [TIME=1] [UPDATE=1]"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
 	@echo "make mutants      the product broken on purpose: do its tests notice? [NAMES=..]"
 	@echo "make crash        crash points for an hour, or a sample [MINUTES=2] [SEED=1] [FS=xfs] [CASE=..]"
@@ -83,6 +85,9 @@ bench: stage
 
 torture: stage
 	@tests/torture/compare
+
+microbench: all
+	@tests/bench/micro/run $(if $(TIME),--time) $(if $(UPDATE),--update)
 
 fuzz: all
 	@tests/fuzz/run $(or $(SECONDS),60)

@@ -158,6 +158,7 @@ def build(bld):
                   cflags=WARNINGS,
                   install_path=None).env.cshlib_PATTERN = '%s.so'
 
+    build_micro(bld, libs)
     build_crash(bld, libs)
     build_bench(bld, libs)
 
@@ -200,6 +201,27 @@ def build_bench(bld, libs):
                 includes='tests/bench/client', install_path=None,
                 cflags=WARNINGS + bld.env.SAMBA_FLAGS, use=libs,
                 linkflags=CLIENT_LINK)
+
+
+def build_micro(bld, libs):
+    """Micro-benchmarks, with the module's way to the partner where it is."""
+    only_path = ['micro_path.c', 'micro_smbd.c']
+    cases = sources(bld, 'tests/bench/micro/*.c', exclude=only_path)
+    path = bld.env.SAMBA_VERSION.startswith('4.17.')
+    if path:
+        cases.append('tests/bench/micro/micro_path.c')
+        bld.objects(source=['tests/bench/micro/micro_smbd.c',
+                            'source/vfs_mirror/operation.c',
+                            'source/vfs_mirror/operation_trace.c',
+                            'source/vfs_mirror/sender.c'],
+                    target='micro-smbd', idx=2000,
+                    includes='source/vfs_mirror tests/bench/micro',
+                    cflags=WARNINGS + bld.env.SAMBA_FLAGS)
+    bld.program(source=cases, target='tests/mirror-micro', cflags=WARNINGS,
+                includes='source/common source/mirrord tests/bench/micro',
+                defines=['MICRO_PATH=1'] if path else [],
+                use=('micro-smbd ' if path else '') +
+                'mirrord_parts common ' + libs, install_path=None)
 
 
 def build_crash(bld, libs):
