@@ -74,6 +74,7 @@ uint64_t batch_names(const struct options *options)
 
 	count = MIN(count, BATCH_MAX);
 	count = MAX(count, BATCH_MIN);
+	count = MIN(count, (uint64_t)options->operations);
 	return MAX(count, 8 * options->depth);
 }
 
