@@ -152,11 +152,12 @@ def build(bld):
                     cflags=WARNINGS, use='SMBCLIENT TALLOC Z',
                     install_path=None)
 
-    quota = bld.path.find_node('tests/testbed/quota.c')
-    if quota:
-        bld.shlib(source=[quota], target='tests/quota', use='DL',
-                  cflags=WARNINGS,
-                  install_path=None).env.cshlib_PATTERN = '%s.so'
+    for name in ('quota', 'flush'):
+        node = bld.path.find_node('tests/testbed/%s.c' % name)
+        if node:
+            bld.shlib(source=[node], target='tests/' + name, use='DL',
+                      cflags=WARNINGS,
+                      install_path=None).env.cshlib_PATTERN = '%s.so'
 
     build_micro(bld, libs)
     build_crash(bld, libs)
