@@ -37,6 +37,7 @@ struct options {
 	uint64_t file_size;	/* of each client */
 	unsigned int files;	/* that each client holds open */
 	bool lease;		/* ask for leases */
+	unsigned int batch;	/* names that a client uses up in a round */
 	bool keep;		/* do not remove what was made */
 	bool announce;		/* tell when a round is measured, and wait */
 };

@@ -14,7 +14,6 @@
 #include "workload.h"
 
 #define DIRECTORY_ENTRIES 128
-#define BATCH_MAX 2048
 #define BATCH_MIN 64
 #define BATCH_ALL_CLIENTS 8192
 #define FEW 64
@@ -72,7 +71,7 @@ uint64_t batch_names(const struct options *options)
 {
 	uint64_t count = BATCH_ALL_CLIENTS / options->clients;
 
-	count = MIN(count, BATCH_MAX);
+	count = MIN(count, options->batch);
 	count = MAX(count, BATCH_MIN);
 	count = MIN(count, (uint64_t)options->operations);
 	return MAX(count, 8 * options->depth);

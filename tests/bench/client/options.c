@@ -25,6 +25,7 @@ static void usage(void)
 "  -m MIB        size of the file of each client [64, write-sequential 256;\n"
 "                less if all clients together needed more than 512]\n"
 "  -f FILES      that each client keeps open (hold) [1000]\n"
+"  -b NAMES      that a client makes or removes in a round, at most [2048]\n"
 "  -l            ask for a lease (read, write, handle) with every open\n"
 "  -k            keep the files of the last round\n"
 "  -w            before what is measured print \"ready\", after it \"measured\",\n"
@@ -137,9 +138,9 @@ void options_parse(struct options *options, int argc, char **argv)
 
 	*options = (struct options){
 		.directory = "bench", .clients = 1, .depth = 1,
-		.operations = INT64_MAX, .files = 1000,
+		.operations = INT64_MAX, .files = 1000, .batch = 2048,
 	};
-	while ((c = getopt(argc, argv, "c:q:t:n:s:m:f:u:d:lkw")) != -1) {
+	while ((c = getopt(argc, argv, "c:q:t:n:s:m:f:b:u:d:lkw")) != -1) {
 		switch (c) {
 		case 'c':
 			options->clients = (unsigned int)number(
@@ -169,6 +170,10 @@ void options_parse(struct options *options, int argc, char **argv)
 			break;
 		case 'f':
 			options->files = (unsigned int)number("-f", optarg,
+							      1000000);
+			break;
+		case 'b':
+			options->batch = (unsigned int)number("-b", optarg,
 							      1000000);
 			break;
 		case 'u':
