@@ -58,6 +58,14 @@ def per_operation(*keys):
     return of
 
 
+def cpu(sample):
+    """Microseconds of nodes and client for an operation. Other work on the
+    machine, which makes everything slower, hardly changes it."""
+    spent = sample['cpu_us']
+    return (spent['owner'] + spent['partner'] + spent['client']) / \
+        sample['operations']
+
+
 def values(samples, workload, variant, of):
     """{round: value} of the samples that have one."""
     found = {}

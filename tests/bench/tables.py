@@ -120,9 +120,11 @@ def costs(meta, samples):
             found = [report.typical(samples, workload, variant, of)
                      for _, of in COSTS]
             if any(found):
-                rows.append([workload, variant] + [
-                    number(cell and cell.median) for cell in found])
-    return table(['workload', 'variant'] + [name for name, _ in COSTS], rows)
+                rows.append([workload, variant, spread(report.ratio(
+                    samples, workload, variant, meta['base'], report.cpu))] + [
+                        number(cell and cell.median) for cell in found])
+    return table(['workload', 'variant', 'CPU ÷ ' + meta['base']] +
+                 [name for name, _ in COSTS], rows)
 
 
 def machine(meta):
@@ -133,9 +135,11 @@ def machine(meta):
                  meta['processor'], meta['cores'], meta['fs'],
                  meta['load'][0], meta['load'][1]),
              '- A flush (fdatasync of 4 KiB): p50 %.2f ms, p99 %.2f ms on the '
-             'disk below; %.2f and %.2f ms through the volume of `%s`.' % (
-                 tuple(meta['flush_ms'] + meta['flush_volume_ms']) +
-                 (meta['base'],)),
+             'disk below; %.2f and %.2f ms through the volume of `%s`.%s' % (
+                 *meta['flush_ms'], *meta['flush_volume_ms'], meta['base'],
+                 ' Of these %g ms are a wait that was put into smbd and '
+                 'mirrord.' % meta['flush_more_ms']
+                 if meta.get('flush_more_ms') else ''),
              '- %d rounds, %g s each.' % (meta['rounds'], meta['seconds'])]
     for name, text in meta['variants'].items():
         idle = meta['idle'][name]
@@ -159,8 +163,8 @@ def markdown(meta, samples):
               'Ratios as above, less is better; the longest stall is that of '
               'all rounds.\n', latencies(meta, samples),
               '### What an operation costs\n',
-              'Medians over rounds. CPU time of the nodes and of the client, '
-              'and of everything else on the machine meanwhile (kernel '
+              'Medians over rounds. CPU time of the nodes and of the client '
+              '(together as a ratio), and of everything else on the machine meanwhile (kernel '
               'threads, other programs); an operation of `put` is a MiB, of '
               '`nbench` a line of its load file.\n', costs(meta, samples)]
     return '\n'.join(parts)

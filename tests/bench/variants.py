@@ -69,7 +69,7 @@ class Server:
         self.lab = Lab('%s-%s' % (args.lab, name), variant.stage)
         self.disks = os.path.join(args.diskdir, name)
         self.scratch = args.scratch
-        self.fs = args.fs
+        self.fs, self.flush_ms = args.fs, args.flush_ms
         self.lab.env.update(DISKDIR=self.disks, DISKMB=str(args.diskmb),
                             LIFE=str(args.life))
         self.mirrors = variant.tool == 'pair' and \
@@ -79,6 +79,8 @@ class Server:
 
     def up(self):
         keys = dict(self.variant.keys, fs=self.fs)
+        if self.flush_ms:
+            keys['disk_flush'] = str(round(1000 * self.flush_ms))
         keys['options'] = '\n'.join(
             [COMMON] + keys.get('options', '').split('\n')).strip()
         tool = os.path.join(TOP, 'tests/testbed', self.variant.tool)

@@ -27,11 +27,14 @@ LOADFILE = '/usr/share/dbench/client.txt'
 class Client:
     """tests/clients/mirror-bench."""
 
-    def __init__(self, workload, size=None, depth=1, clients=1):
+    def __init__(self, workload, size=None, depth=1, clients=1,
+                 batch=None):
         self.words = [workload, SHARE]
         self.options = ['-q', str(depth), '-c', str(clients)]
         if size:
             self.options += ['-s', size]
+        if batch:
+            self.options += ['-b', str(batch)]
 
     def run(self, server, seconds, probe):
         # -w: it says when what it measures begins and ends, perhaps several
@@ -171,7 +174,8 @@ WORKLOADS = {
     'write-random-4k-q16': (Client('write-random', '4k', 16), '/s'),
     'create': (Client('create'), '/s'),
     'rename': (Client('rename'), '/s'),
-    'unlink': (Client('unlink'), '/s'),
+    # What is removed has to be made first, which takes GlusterFS long.
+    'unlink': (Client('unlink', batch=500), '/s'),
     'mkdir': (Client('mkdir'), '/s'),
     'set-attributes': (Client('set-attributes'), '/s'),
     'set-acl': (Client('set-acl'), '/s'),
