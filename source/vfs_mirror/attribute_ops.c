@@ -12,6 +12,9 @@
 #include "smbd/globals.h"
 #include "mirror_share.h"
 
+/* Longer ones are not worth a look whether they change. */
+#define COMPARE_MAX 1024
+
 struct attribute {
 	struct vfs_handle_struct *handle;
 	struct files_struct *fsp;
@@ -89,6 +92,24 @@ static int apply_fsetxattr(struct mirror_operation *operation,
 				      attribute->size, attribute->flags);
 }
 
+/*
+ * Is this what the attribute is already? Asked under its lock: then whoever set
+ * it has the partner's acknowledgement, or is this very request.
+ */
+static bool is_there(const struct attribute *attribute)
+{
+	uint8_t present[COMPARE_MAX];
+
+	if (attribute->flags != 0 || attribute->size > sizeof(present)) {
+		return false;
+	}
+	return SMB_VFS_NEXT_FGETXATTR(attribute->handle, attribute->fsp,
+				      attribute->name, present,
+				      sizeof(present)) ==
+		(ssize_t)attribute->size &&
+		memcmp(present, attribute->value, attribute->size) == 0;
+}
+
 int mirror_fsetxattr(struct vfs_handle_struct *handle,
 		     struct files_struct *fsp,
 		     const char *name,
@@ -121,6 +142,16 @@ int mirror_fsetxattr(struct vfs_handle_struct *handle,
 	operation->record.data_length = size;
 	operation_lock(operation,
 		       page_lock_attribute(&operation->record.object, name));
+	if (operation_take_locks(operation) == -1) {
+		operation_abandon(operation);
+		return -1;
+	}
+	if (is_there(&attribute)) {
+		/* smbd sets the DOS attributes anew with every rename. */
+		operation_abandon(operation);
+		operation_await_right(mirror_volume(handle));
+		return 0;
+	}
 	return attribute_run(operation);
 }
 

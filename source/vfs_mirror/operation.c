@@ -544,7 +544,8 @@ int operation_run_attribute(struct mirror_operation *operation)
 	/* It outlives this call; operation_collect() waits for it. */
 	talloc_steal(volume, operation);
 	operation->deferred = true;
-	if (operation_take_locks(operation) == -1) {
+	if (operation->state == OPERATION_NEW &&
+	    operation_take_locks(operation) == -1) {
 		operation_abandon(operation);
 		return -1;
 	}

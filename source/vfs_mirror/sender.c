@@ -111,6 +111,10 @@ static void operation_queue(struct mirror_volume *volume,
 	frame_header_push(header, FRAME_RECORD,
 			  operation->head_length +
 			  operation->record.data_length);
+	if (operation->deferred) {
+		/* Nobody waits for it alone: it goes with what is next. */
+		link_cork(volume->link);
+	}
 	ret = link_send(volume->link, iov, 3);
 	if (ret != 0) {
 		link_failed(volume, "lost", ret);
@@ -217,10 +221,21 @@ static void link_read(struct mirror_volume *volume)
 
 static void link_watch(struct mirror_volume *volume);
 
-void sender_service(struct mirror_volume *volume)
+static void sender_push(struct mirror_volume *volume)
 {
 	int ret;
 
+	if (volume->state < SENDER_HELLO) {
+		return;
+	}
+	ret = link_flush(volume->link);
+	if (ret != 0 && ret != EAGAIN) {
+		link_failed(volume, "lost", ret);
+	}
+}
+
+void sender_service(struct mirror_volume *volume)
+{
 	if (volume->state != SENDER_NONE &&
 	    volume->regime != state_page_regime(volume->page)) {
 		/* mirrord decided something: whatever it is, greet again. */
@@ -233,11 +248,8 @@ void sender_service(struct mirror_volume *volume)
 	if (volume->state == SENDER_HANDSHAKE) {
 		link_greet(volume);
 	}
-	if (volume->state >= SENDER_HELLO) {
-		ret = link_flush(volume->link);
-		if (ret != 0 && ret != EAGAIN) {
-			link_failed(volume, "lost", ret);
-		}
+	if (volume->num_collect == 0) {
+		sender_push(volume);
 	}
 	link_read(volume);
 
@@ -257,6 +269,7 @@ void sender_wait(struct mirror_volume *volume, uint32_t microseconds)
 	};
 	struct pollfd pollfd = { .fd = -1 };
 
+	sender_push(volume);
 	if (volume->link != NULL) {
 		pollfd.fd = link_fd(volume->link);
 		pollfd.events = link_events(volume->link);
