@@ -17,7 +17,8 @@
 #include "operation.h"
 
 #define REQUEST_TIMEOUT_MS 60000
-#define UNMEASURED_DEPTH 16
+#define UNMEASURED_DEPTH 16	/* at most, of one client */
+#define UNMEASURED_ALL 256	/* about, of all clients together */
 
 /* What the parent says. */
 #define GO 'g'
@@ -49,6 +50,15 @@ struct client {
 
 /* The life of a client. The exit status of its process. */
 int client_main(struct client *client);
+
+/* Operations in flight of what is prepared and removed. */
+static inline unsigned int unmeasured_depth(const struct client *client)
+{
+	unsigned int depth = UNMEASURED_ALL / client->options->clients;
+
+	depth = depth < UNMEASURED_DEPTH ? depth : UNMEASURED_DEPTH;
+	return depth > 0 ? depth : 1;
+}
 
 /* Note the first failure of a client, and stop all of them. */
 void client_fail(struct client *client, NTSTATUS status, const char *what, ...)

@@ -177,7 +177,7 @@ static bool remove_all(struct client *client, char **names, uint64_t count)
 	static const struct action remove = { steps, choose_name };
 	const struct phase_options options = {
 		.action = &remove, .count = count, .names = names,
-		.depth = UNMEASURED_DEPTH, .cleaning = true,
+		.depth = unmeasured_depth(client), .cleaning = true,
 	};
 
 	return phase_run(client, &options);

@@ -99,7 +99,7 @@ bool prepare_written_file(struct client *client)
 		.action = &fill,
 		.count = options->file_size / piece_size(options),
 		.length = piece_size(options),
-		.depth = UNMEASURED_DEPTH,
+		.depth = unmeasured_depth(client),
 	};
 	const struct step flush = STEP_FLUSH;
 

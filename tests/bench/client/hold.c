@@ -31,7 +31,7 @@ bool prepare_held(struct client *client)
 	static const struct action action = { steps, choose_name_of_batch };
 	const struct phase_options options = {
 		.action = &action, .count = client->options->files,
-		.length = BLOCK, .depth = UNMEASURED_DEPTH,
+		.length = BLOCK, .depth = unmeasured_depth(client),
 	};
 
 	client->held = talloc_zero_array(client, struct file,
@@ -64,7 +64,8 @@ bool finish_held(struct client *client)
 	static const struct step steps[] = { STEP_CLOSE, STEP_END };
 	static const struct action action = { steps, choose_to_close };
 	struct phase_options options = {
-		.action = &action, .depth = UNMEASURED_DEPTH, .cleaning = true,
+		.action = &action, .depth = unmeasured_depth(client),
+		.cleaning = true,
 	};
 	uint64_t i;
 	bool ok;

@@ -17,6 +17,8 @@
 #define BATCH_MIN 64
 #define BATCH_ALL_CLIENTS 8192
 #define FEW 64
+#define FEW_MIN 8
+#define FEW_ALL_CLIENTS 2048
 #define LISTED 100
 
 const struct step create_steps[] = {
@@ -94,7 +96,7 @@ static bool make(struct client *client, const struct action *action,
 {
 	const struct phase_options options = {
 		.action = action, .count = count, .length = length,
-		.depth = UNMEASURED_DEPTH,
+		.depth = unmeasured_depth(client),
 	};
 
 	return phase_run(client, &options);
@@ -135,7 +137,11 @@ bool prepare_batch(struct client *client)
 /* No two in flight shall be of the same. */
 static uint64_t few(const struct options *options)
 {
-	return MAX(FEW, options->depth);
+	uint64_t count = FEW_ALL_CLIENTS / options->clients;
+
+	count = MIN(count, FEW);
+	count = MAX(count, FEW_MIN);
+	return MAX(count, options->depth);
 }
 
 bool prepare_few(struct client *client)

@@ -8,7 +8,7 @@
 
 /* What all clients together may need of a volume, unless told otherwise. */
 #define ROOM (512 * MIB)
-#define FILE_MIN (8 * MIB)
+#define FILE_MIN (2 * MIB)
 
 static void usage(void)
 {
@@ -26,10 +26,10 @@ static void usage(void)
 "                less if all clients together needed more than 512]\n"
 "  -f FILES      that each client keeps open (hold) [1000]\n"
 "  -b NAMES      that a client makes or removes in a round, at most [2048]\n"
-"  -l            ask for a lease (read, write, handle) with every open\n"
+"  -l            ask for leases (read, write, handle) where data is opened\n"
 "  -k            keep the files of the last round\n"
-"  -w            before what is measured print \"ready\", after it \"measured\",\n"
-"                as often as there are rounds, and wait for a line each time\n"
+"  -w            print \"ready\" before what is measured, in every round, and\n"
+"                \"measured\" after it, and wait for a line each time\n"
 "  -u USER%%PASS  [tester%%tester]\n"
 "  -d DIRECTORY  of the share; clients work in DIRECTORY/cN [bench]\n"
 "workloads:\n");

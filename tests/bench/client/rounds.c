@@ -9,8 +9,10 @@
 #include "client_process.h"
 #include "rounds.h"
 
+#define CONNECTING_MAX 16	/* clients at the same time */
+
 struct process {
-	pid_t pid;
+	pid_t pid;		/* 0: it was never started */
 	int socket;		/* -1: it has ended */
 };
 
@@ -100,7 +102,7 @@ static void tell(struct process *processes, unsigned int count, char word)
 	ssize_t n;
 
 	for (i = 0; i < count; i++) {
-		if (processes[i].socket == -1) {
+		if (processes[i].pid <= 0 || processes[i].socket == -1) {
 			continue;
 		}
 		do {
@@ -118,6 +120,9 @@ static void end(struct process *processes, unsigned int count)
 	for (i = 0; i < count; i++) {
 		struct result *result = &shared->results[i];
 
+		if (processes[i].pid <= 0) {
+			continue;
+		}
 		while (waitpid(processes[i].pid, &status, 0) == -1 &&
 		       errno == EINTR) {
 		}
@@ -165,14 +170,37 @@ static void announce(const struct options *options, const char *stage)
 	}
 }
 
+/*
+ * Returns when all are connected and have their folders. Not all do so at the
+ * same time: a server would answer the last of hundreds too late for them.
+ */
+static bool start_clients(const struct options *options,
+			  struct process *processes)
+{
+	unsigned int count = options->clients;
+	unsigned int waited = 0, i;
+
+	for (i = 0; i < count && !shared->stop; i++) {
+		if (i - waited == CONNECTING_MAX) {
+			gather(&processes[waited++], 1);
+		}
+		if (!start_client(options, processes, i)) {
+			fprintf(stderr, "mirror-bench: client %u: %s\n", i,
+				strerror(errno));
+			shared->stop = true;
+			break;
+		}
+	}
+	gather(processes + waited, i - waited);
+	return !shared->stop;
+}
+
 /* Returns how long was measured. */
 static uint64_t lead(const struct options *options, struct process *processes)
 {
 	unsigned int count = options->clients;
 	uint64_t measured = 0, begin;
 
-	/* Connected, and all folders are there. */
-	gather(processes, count);
 	while (!shared->stop && shared->left > 0 && measured < options->time) {
 		tell(processes, count, GO);
 		/* Prepared. */
@@ -191,7 +219,6 @@ static uint64_t lead(const struct options *options, struct process *processes)
 		measured += round_time(count, begin);
 		announce(options, "measured");
 	}
-	end(processes, count);
 	return measured;
 }
 
@@ -223,8 +250,7 @@ bool rounds_run(const struct options *options, struct total *total)
 		options->clients * sizeof(struct result);
 	struct process *processes = talloc_zero_array(NULL, struct process,
 						      options->clients);
-	struct rlimit files = { .rlim_cur = 2 * CLIENTS_MAX };
-	unsigned int i;
+	struct rlimit files;
 
 	/* A socket to each client. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
@@ -240,16 +266,10 @@ bool rounds_run(const struct options *options, struct total *total)
 	}
 	shared->left = options->operations;
 	handle_signals();
-	for (i = 0; i < options->clients; i++) {
-		if (!start_client(options, processes, i)) {
-			fprintf(stderr, "mirror-bench: client %u: %s\n", i,
-				strerror(errno));
-			shared->stop = true;
-			end(processes, i);
-			return false;
-		}
+	if (start_clients(options, processes)) {
+		total->measured = lead(options, processes);
 	}
-	total->measured = lead(options, processes);
+	end(processes, options->clients);
 	sum_up(options, total);
 	TALLOC_FREE(processes);
 	munmap(shared, size);
