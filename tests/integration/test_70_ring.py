@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Three nodes in a ring: the partner of a node is the next one that is there."""
+
+from test_20_failures import finish, go_on, loads
+
+CONF = {'fs': 'ext4', 'nodes': 3}
+
+# Between the loss of a partner and the next one: notice it, write through for a
+# moment, begin a new store.
+DEGRADED = 5
+
+
+def partner(lab, volume):
+    """Node that has the records of the volume, None if there is none."""
+    owner = lab.owner({'alpha': 'ALPHA', 'beta': 'BETA'}[volume])
+    state = lab.status(owner)[volume]
+    return 'n%d' % state['partner'] if state['mode'] == 'mirrored' else None
+
+
+def test_next_one_is_the_partner(lab):
+    """In the order of their numbers, the last one's is the first.
+    """
+    assert partner(lab, 'alpha') == 'n1'
+    assert partner(lab, 'beta') == 'n2'
+    lab.on('n0', 'ctdb', '-t', '1', 'moveip', '10.77.0.201', '2')
+    lab.wait('BETA on n2', lambda: lab.owner('BETA') == 'n2')
+    lab.wait('n0 has its records', lambda: partner(lab, 'beta') == 'n0')
+    lab.pair('home')
+
+
+def test_partner_leaves_and_owner_after_it(lab):
+    """The partner of one and owner of the other service dies, and when there
+    is another partner the owner does: the last one has all of it.
+
+    R11.
+    """
+    running = loads(lab, 'ring')
+    go_on(lab, running)
+    lab.tb('crash', 'n1')
+    lab.wait('n2 has the records of alpha',
+             lambda: partner(lab, 'alpha') == 'n2', DEGRADED)
+    lab.wait('BETA has an owner', lambda: lab.owner('BETA'))
+    lab.wait_mirrored()
+    go_on(lab, running)
+    lab.tb('crash', 'n0')
+    lab.wait('n2 has both', lambda: lab.owner('ALPHA') == 'n2' and
+             lab.owner('BETA') == 'n2')
+    go_on(lab, running)
+    finish(running)
+
+
+def test_who_takes_over_has_not_the_records(lab):
+    """The owner dies, and ctdb gives the service to a node which is not the
+    partner: it fetches the records.
+    """
+    running = loads(lab, 'fetch')
+    go_on(lab, running)
+    # Whom ctdb gives it to depends on what they have: n1, the partner, is to
+    # have more than n2.
+    lab.wait('n1 has the records', lambda: partner(lab, 'alpha') == 'n1')
+    assert lab.owner('BETA') == 'n1'
+    lab.tb('crash', 'n0')
+    lab.wait('n2 has ALPHA', lambda: lab.owner('ALPHA') == 'n2')
+    go_on(lab, running)
+    finish(running)
+    said = lab.on('n2', 'mirrorctl', 'log')
+    assert 'volume alpha: served after' in said, said
