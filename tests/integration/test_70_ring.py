@@ -52,6 +52,8 @@ def test_partner_leaves_and_owner_after_it(lab):
 def test_who_takes_over_has_not_the_records(lab):
     """The owner dies, and ctdb gives the service to a node which is not the
     partner: it fetches the records.
+
+    Seen to fail with a takeover that replays only what this node has.
     """
     running = loads(lab, 'fetch')
     go_on(lab, running)
