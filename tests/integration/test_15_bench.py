@@ -112,13 +112,16 @@ def test_bench_counts(lab):
 def test_bench_failures(lab):
     """A failure is told, with its reason, and by the exit status.
 
-    Seen to fail with an exit status that is always 0.
+    Seen to fail with an exit status that is always 0, and with rounds that go
+    on while there is time, however little.
     """
     for args, message in (
             (('-u', 'tester%wrong', 'create', SHARE), 'LOGON_FAILURE'),
             (('create', SHARE + 'x'), 'BAD_NETWORK_NAME'),
             (('-s', '5000', 'write-random', SHARE), 'no multiple of 4k'),
-            (('dance', SHARE), 'no such workload')):
+            (('dance', SHARE), 'no such workload'),
+            (('-t', '0.0000001', 'create', SHARE),
+             'before anything was measured')):
         done = subprocess.run(
             (lab.testbed, 'exec', 'client', BENCH, '-t', '0.2') + args,
             env=lab.env, stdin=subprocess.DEVNULL, text=True,

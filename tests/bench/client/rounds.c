@@ -200,8 +200,10 @@ static uint64_t lead(const struct options *options, struct process *processes)
 {
 	unsigned int count = options->clients;
 	uint64_t measured = 0, begin;
+	bool over = false;
 
-	while (!shared->stop && shared->left > 0 && measured < options->time) {
+	while (!shared->stop && !over && shared->left > 0 &&
+	       measured < options->time) {
 		tell(processes, count, GO);
 		/* Prepared. */
 		gather(processes, count);
@@ -217,6 +219,11 @@ static uint64_t lead(const struct options *options, struct process *processes)
 		/* Measured. */
 		gather(processes, count);
 		measured += round_time(count, begin);
+		/*
+		 * What a round leaves of the time may be too short for
+		 * anything to begin: no other one would use it up.
+		 */
+		over = now() >= shared->deadline;
 		announce(options, "measured");
 	}
 	return measured;
