@@ -20,6 +20,10 @@
 /* Waiting for an acknowledgement: the link wakes us. */
 #define WAIT_ACK_US 20000
 
+/*
+ * R7. The kernel is asked, not smbd: the groups in its current_user are freed
+ * memory while it deletes on close.
+ */
 static int fill_credentials(struct mirror_operation *operation)
 {
 	struct record_credentials *credentials =
