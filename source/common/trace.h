@@ -74,6 +74,8 @@ enum trace_partner_point {
 #define TRACE_FAILED 1		/* the operation ended with an error */
 #define TRACE_DEFERRED 2	/* its acknowledgement was collected later */
 #define TRACE_LAST 4		/* of its request; see request_* */
+#define TRACE_ABANDONED 8	/* no record: there was nothing to do, or it
+				   could not be done */
 
 struct trace_entry {
 	uint16_t role;		/* trace_role */

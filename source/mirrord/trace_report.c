@@ -117,6 +117,9 @@ static bool add_record(struct trace_report *report,
 	uint8_t points[TRACE_POINTS];
 	uint32_t i, n = sort_points(entry, points);
 
+	if (entry->flags & TRACE_ABANDONED) {
+		return true;
+	}
 	kind->count++;
 	if (entry->flags & TRACE_FAILED) {
 		/* What it was good for is in no step. */

@@ -463,6 +463,9 @@ void operation_abandon(struct mirror_operation *operation)
 {
 	int saved_errno = errno;
 
+	if (operation->trace != NULL) {
+		operation_trace_abandon(operation);
+	}
 	if (operation->state == OPERATION_LOCKED) {
 		operation_end(operation, ECANCELED);
 	}

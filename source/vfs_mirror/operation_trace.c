@@ -111,7 +111,7 @@ static void tell_last(struct request_trace *request)
 	entry->request_begun = request->begun;
 	entry->request_inside = time_inside(request);
 	for (trace = request->operations; trace != NULL; trace = trace->next) {
-		entry->operations++;
+		entry->operations += !(trace->entry.flags & TRACE_ABANDONED);
 	}
 }
 
@@ -229,12 +229,17 @@ void operation_trace_end(struct mirror_operation *operation)
 	entry->sequence = record->cancels != 0 ? record->cancels :
 		record->sequence;
 	entry->bytes = record->data_length;
-	if (operation->error != 0) {
+	if (operation->error != 0 && !(entry->flags & TRACE_ABANDONED)) {
 		entry->flags |= TRACE_FAILED;
 	}
 	if (operation->deferred) {
 		entry->flags |= TRACE_DEFERRED;
 	}
+}
+
+void operation_trace_abandon(struct mirror_operation *operation)
+{
+	operation->trace->entry.flags |= TRACE_ABANDONED;
 }
 
 void operation_trace_collect(struct mirror_volume *volume)

@@ -31,6 +31,9 @@ void operation_trace_acknowledged(struct mirror_operation *operation);
 /* Its locks are free. */
 void operation_trace_end(struct mirror_operation *operation);
 
+/* It ends without a record. */
+void operation_trace_abandon(struct mirror_operation *operation);
+
 /* The acknowledgements of all that was deferred are being waited for. */
 void operation_trace_collect(struct mirror_volume *volume);
 void operation_trace_collected(struct mirror_volume *volume);

@@ -161,9 +161,20 @@ static void test_request(void **state)
 	json = trace_report_json(report);
 	kind = find(json_object_get(json, "requests"), "create");
 	assert_non_null(kind);
+	assert_non_null(find(json_object_get(json, "owner"), "write"));
 	assert_near(value(kind, "mirror", "p99"), 300);
 	assert_near(value(kind, "smbd", "p99"), 700);
 	assert_near(value(kind, "whole", "p99"), 1000);
+	json_decref(json);
+	talloc_free(report);
+
+	/* A request counts also when its last operation made no record. */
+	report = trace_report_new(NULL);
+	entry.flags |= TRACE_ABANDONED;
+	assert_true(trace_report_add(report, &entry));
+	json = trace_report_json(report);
+	assert_non_null(find(json_object_get(json, "requests"), "create"));
+	assert_null(find(json_object_get(json, "owner"), "write"));
 	json_decref(json);
 	talloc_free(report);
 }

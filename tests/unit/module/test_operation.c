@@ -334,6 +334,7 @@ static void test_traced(void **state)
 		TRACE_RETURNED,
 	};
 	struct mirror_volume *volume = *state;
+	struct mirror_operation *operation = NULL;
 	struct trace_reader reader;
 	struct trace_entry entry;
 	size_t i;
@@ -367,6 +368,13 @@ static void test_traced(void **state)
 	/* Of the record, not of its cancellation. */
 	assert_int_equal(entry.sequence, 3);
 	assert_int_equal(entry.type, RECORD_SETXATTR);
+
+	/* One that found nothing to do has not failed. */
+	operation = attribute(volume);
+	assert_int_equal(operation_take_locks(operation), 0);
+	operation_abandon(operation);
+	assert_true(trace_read(&reader, &entry));
+	assert_int_equal(entry.flags, TRACE_ABANDONED);
 
 	trace_off(&reader);
 	assert_int_equal(operation_run_attribute(attribute(volume)), 0);
