@@ -56,13 +56,16 @@ def svg(meta, samples):
            'viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">' % (
                WIDTH, height, WIDTH, height),
            '<rect width="100%" height="100%" fill="#fff"/>',
-           text(LEFT, 18, 'Speed as a ratio to %s: median and quartiles over '
-                '%d rounds' % (base, meta['rounds']))]
+           text(LEFT, 18, 'Speed as a ratio to %s: median and quartiles, '
+                'rounds: %d' % (base, meta['rounds']))]
     x = LEFT
     for variant, colour in zip(variants, COLOURS):
         out.append('<circle cx="%.1f" cy="36" r="4" fill="%s"/>' % (x, colour))
         out.append(text(x + 8, 40, variant))
         x += 24 + 7 * len(variant)
+    if 'mirror' in variants:
+        out.append(line(x, 30, x, 42, '#333', 2))
+        out.append(text(x + 8, 40, 'target of mirror'))
     for tick in ticks:
         out.append(line(place(tick), TOP - 10, place(tick), bottom,
                         '#888' if tick == 1 else '#ddd'))

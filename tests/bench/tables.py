@@ -164,7 +164,8 @@ def markdown(meta, samples):
               'all rounds.\n', latencies(meta, samples),
               '### What an operation costs\n',
               'Medians over rounds. CPU time of the nodes and of the client '
-              '(together as a ratio), and of everything else on the machine meanwhile (kernel '
-              'threads, other programs); an operation of `put` is a MiB, of '
-              '`nbench` a line of its load file.\n', costs(meta, samples)]
+              '(together as a ratio), and of everything else on the machine '
+              'meanwhile (kernel threads, other programs); an operation of '
+              '`put` is a MiB, of `nbench` a line of its load file.\n',
+              costs(meta, samples)]
     return '\n'.join(parts)
