@@ -140,7 +140,9 @@ def machine(meta):
                  ' Of these %g ms are a wait that was put into smbd and '
                  'mirrord.' % meta['flush_more_ms']
                  if meta.get('flush_more_ms') else ''),
-             '- %d rounds, %g s each.' % (meta['rounds'], meta['seconds'])]
+             '- %d rounds, %g s each%s.' % (
+                 meta['rounds'], meta['seconds'],
+                 '; stopped before their end' if 'stopped' in meta else '')]
     for name, text in meta['variants'].items():
         idle = meta['idle'][name]
         lines.append('- `%s`: %s. Idle: %s.' % (name, text, ', '.join(
