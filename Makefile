@@ -23,7 +23,7 @@ help:
 	@echo "make chaos        histories under faults, checked [SEED=..] [SEEDS=n] [MINUTES=..] [FAULTS=..]"
 	@echo "make nightly      the same for an hour"
 	@echo "make network      every single and double failure of the network, with clients [FAST=1] [SEED=..] [CELL=..]"
-	@echo "make bench        speed, against plain Samba and GlusterFS [QUICK=1] [VARIANTS=..] [WORKLOADS=..]"
+	@echo "make bench        speed, against plain Samba and GlusterFS (an hour) [QUICK=1] [VARIANTS=..] [WORKLOADS=..]"
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make microbench   instructions of each part of a record's way, against stored counts [TIME=1] [UPDATE=1]"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
