@@ -23,6 +23,11 @@ void client_fail(struct client *client, NTSTATUS status, const char *what, ...)
 			 nt_errstr(status));
 	}
 	client->shared->stop = true;
+	/* Each further question would wait as long again. */
+	if (NT_STATUS_EQUAL(status, NT_STATUS_IO_TIMEOUT) ||
+	    (client->cli != NULL && !cli_state_is_connected(client->cli))) {
+		client->deserted = true;
+	}
 }
 
 /* Tell the parent that a stage is over. Shall there be another one? */
@@ -75,7 +80,7 @@ static void clean(struct client *client)
 {
 	const struct workload *workload = client->options->workload;
 
-	if (workload->finish != NULL) {
+	if (workload->finish != NULL && !client->deserted) {
 		workload->finish(client);
 	}
 }
@@ -123,13 +128,10 @@ int client_main(struct client *client)
 		return 1;
 	}
 	run(client);
-	if (client->cli != NULL && cli_state_is_connected(client->cli)) {
+	if (!client->deserted) {
 		folder_remove(client);
-	} else if (client->has_folder && !client->options->keep) {
-		client_fail(client, NT_STATUS_CONNECTION_DISCONNECTED,
-			    "%s is left behind", client->folder);
+		connection_close(client);
 	}
-	connection_close(client);
 	TALLOC_FREE(frame);
 	return client->result->errors == 0 ? 0 : 1;
 }

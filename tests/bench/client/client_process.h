@@ -38,6 +38,7 @@ struct client {
 	struct cli_state *cli;
 	struct tevent_context *ev;
 	bool has_folder;
+	bool deserted;		/* the server does not answer: ask no more */
 
 	/* Of the workload. */
 	struct file file;	/* open while a round lasts */

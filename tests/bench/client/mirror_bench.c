@@ -15,7 +15,8 @@
  * is from the sending of its first request to the answer of its last one, and
  * percentiles are exact to 0.4 %. Exit status 1 if anything failed, with a
  * message on stderr, 2 if it was not called properly. SIGTERM ends it as if the
- * time was over.
+ * time was over. A client that loses its connection, or does not get an answer
+ * within a minute, leaves its folder behind.
  */
 
 #include "includes.h"
