@@ -55,7 +55,8 @@ def configure(cnf):
     for lib in 'talloc tevent tdb gnutls jansson cmocka smbclient'.split():
         cnf.check_cfg(package=lib, args='--cflags --libs', uselib_store=lib.upper())
     for package, store in (('libnl-3.0', 'NL'), ('libnl-route-3.0', 'NLROUTE'),
-                           ('libseccomp', 'SECCOMP')):
+                           ('libseccomp', 'SECCOMP'),
+                           ('libdeflate', 'DEFLATE')):
         cnf.check_cfg(package=package, args='--cflags --libs',
                       uselib_store=store)
     cnf.check_cc(lib='z', uselib_store='Z')
@@ -73,7 +74,7 @@ def build(bld):
     mirrord = sources(bld, 'source/mirrord/*.c',
                       exclude=('main.c', 'mirrorctl.c',
                                'mirror_ctdb_death.c'))
-    libs = 'TALLOC TEVENT TDB GNUTLS JANSSON Z PTHREAD SMBCONF'
+    libs = 'TALLOC TEVENT TDB GNUTLS JANSSON Z DEFLATE PTHREAD SMBCONF'
 
     bld.stlib(source=common, target='common', cflags=WARNINGS, use=libs)
     bld.stlib(source=mirrord, target='mirrord_parts', features='c cstlib', cflags=WARNINGS,

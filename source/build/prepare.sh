@@ -23,7 +23,7 @@ packages=(
 	build-essential dpkg-dev pkg-config python3 libtalloc-dev libtevent-dev
 	libtdb-dev samba-dev libgnutls28-dev libcmocka-dev libjansson-dev
 	libacl1-dev libpopt-dev zlib1g-dev libnl-3-dev libnl-route-3-dev
-	libseccomp-dev
+	libseccomp-dev libdeflate-dev
 	# to run and to test
 	samba samba-vfs-modules smbclient samba-testsuite ctdb tdb-tools
 	libsmbclient-dev iproute2 iptables ethtool xfsprogs e2fsprogs attr acl
