@@ -232,14 +232,11 @@ static int remove_slots(struct store *store)
 	}
 	for (i = 0; i < STORE_RING; i++) {
 		char *path = epoch_path(store, i);
+		int removed;
 
 		fds[i] = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-		if (path == NULL) {
-			ret = ENOMEM;
-		} else if (unlink(path) == -1 && errno != ENOENT &&
-			   ret == 0) {
-			ret = errno;
-		}
+		removed = path != NULL ? epoch_file_remove(path) : ENOMEM;
+		ret = ret != 0 ? ret : removed;
 		talloc_free(path);
 	}
 	close_slots(store);

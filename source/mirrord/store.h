@@ -12,7 +12,7 @@
  *                      sessions (store_control.h)
  *        epoch.N.tdb   N = epoch modulo STORE_RING; key = order number, big
  *                      endian; value = struct store_header + encoded record
- *                      (store_epoch.h)
+ *                      (store_epoch.h); epoch.N.tdb.held = how many there are
  *
  * A purge is tdb_wipe_all() of one epoch's file; single records are never
  * deleted. wiped-through is written before the wipe, so a store that was

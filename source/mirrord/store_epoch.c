@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One tdb file of a mirror store, see store_epoch.h. */
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 
 #include "store_epoch.h"
 
-#define HEADER_MAGIC 0x4d525231	/* also the version of the format */
+#define HEADER_MAGIC 0x4d525232	/* also the version of the format */
 
 /*
  * One process writes (store.c sees to that) and tools ask it rather than read
@@ -32,15 +33,10 @@
 #define TDB_RECORD_HEADER 24
 #define TDB_RECORD_TAILER 4
 
-/* The record that tells how many others there are. Records' keys have 8
- * bytes. */
-static const TDB_DATA held_key = {
-	.dptr = (uint8_t *)(uintptr_t)"held", .dsize = 4
-};
-
 struct epoch_file {
 	struct tdb_context *tdb;
 	uint64_t held;
+	uint64_t *held_place;	/* the same, in the file beside it */
 };
 
 struct record_key {
@@ -86,7 +82,53 @@ static int epoch_file_destructor(struct epoch_file *file)
 	if (file->tdb != NULL) {
 		tdb_close(file->tdb);
 	}
+	if (file->held_place != NULL) {
+		munmap(file->held_place, sizeof(*file->held_place));
+	}
 	return 0;
+}
+
+static char *held_path(TALLOC_CTX *mem_ctx, const char *path)
+{
+	return talloc_asprintf(mem_ctx, "%s.held", path);
+}
+
+/* The number of records; flags as of open(2). 0, ENOENT, ENOSPC, EIO .. */
+static int open_held(struct epoch_file *file, const char *path, int flags)
+{
+	char *name = held_path(file, path);
+	struct stat st;
+	void *place;
+	int ret = 0;
+	int fd;
+
+	if (name == NULL) {
+		return ENOMEM;
+	}
+	fd = open(name, flags | O_RDWR | O_CLOEXEC, 0600);
+	talloc_free(name);
+	if (fd == -1) {
+		return errno;
+	}
+	/* A full tmpfs is found now, and not by a signal later. */
+	if (flags & O_CREAT) {
+		ret = posix_fallocate(fd, 0, sizeof(*file->held_place));
+	} else if (fstat(fd, &st) == -1 ||
+		   st.st_size != sizeof(*file->held_place)) {
+		ret = EIO;
+	}
+	if (ret == 0) {
+		place = mmap(NULL, sizeof(*file->held_place),
+			     PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (place == MAP_FAILED) {
+			ret = errno;
+		} else {
+			file->held_place = place;
+			file->held = *file->held_place;
+		}
+	}
+	close(fd);
+	return ret;
 }
 
 static int open_tdb(TALLOC_CTX *mem_ctx,
@@ -122,15 +164,12 @@ static int store_error(struct epoch_file *file)
 	return tdb_error(file->tdb) == TDB_ERR_OOM ? ENOSPC : EIO;
 }
 
-static int write_held(struct epoch_file *file, uint64_t held)
+/* By one instruction, after all that it counts: a process that is killed has
+ * done all of its stores up to somewhere, and none after. */
+static void write_held(struct epoch_file *file, uint64_t held)
 {
-	TDB_DATA data = { .dptr = (uint8_t *)&held, .dsize = sizeof(held) };
-
-	if (tdb_store(file->tdb, held_key, data, TDB_REPLACE) != 0) {
-		return store_error(file);
-	}
+	__atomic_store_n(file->held_place, held, __ATOMIC_RELEASE);
 	file->held = held;
-	return 0;
 }
 
 /*
@@ -140,7 +179,7 @@ static int write_held(struct epoch_file *file, uint64_t held)
  */
 static int grow(struct epoch_file *file, uint64_t capacity, int chains)
 {
-	/* Room for "held", and for what killed writers may lose. */
+	/* Room for what killed writers may lose. */
 	const uint64_t slack = 1024 * 1024;
 	const uint64_t wanted = capacity + slack + 4 * (uint64_t)chains + 4096;
 
@@ -216,36 +255,45 @@ int epoch_file_create(TALLOC_CTX *mem_ctx,
 	if (chains > EPOCH_CHAINS_MAX) {
 		chains = EPOCH_CHAINS_MAX;
 	}
-	if (unlink(path) == -1 && errno != ENOENT) {
-		return errno;
+	ret = epoch_file_remove(path);
+	if (ret != 0) {
+		return ret;
 	}
 	ret = open_tdb(mem_ctx, path, (int)chains, O_RDWR | O_CREAT | O_EXCL,
 		       &file);
 	if (ret != 0) {
 		return ret;
 	}
-	ret = grow(file, capacity, (int)chains);
+	ret = open_held(file, path, O_CREAT | O_EXCL);
+	if (ret == 0) {
+		ret = grow(file, capacity, (int)chains);
+	}
 	if (ret == 0) {
 		ret = touch(file, capacity);
 	}
 	if (ret != 0) {
 		talloc_free(file);
-		unlink(path);
+		epoch_file_remove(path);
 		return ret;
 	}
 	*_file = file;
 	return 0;
 }
 
-static int parse_held(TDB_DATA key, TDB_DATA data, void *private_data)
+int epoch_file_remove(const char *path)
 {
-	struct epoch_file *file = private_data;
+	char *name = held_path(NULL, path);
+	int ret = 0;
 
-	if (data.dsize != sizeof(file->held)) {
-		return -1;
+	if (name == NULL) {
+		return ENOMEM;
 	}
-	memcpy(&file->held, data.dptr, sizeof(file->held));
-	return 0;
+	if ((unlink(path) == -1 && errno != ENOENT) ||
+	    (unlink(name) == -1 && errno != ENOENT)) {
+		ret = errno;
+	}
+	talloc_free(name);
+	return ret;
 }
 
 int epoch_file_open(TALLOC_CTX *mem_ctx,
@@ -259,13 +307,11 @@ int epoch_file_open(TALLOC_CTX *mem_ctx,
 	if (ret != 0) {
 		return ret;
 	}
-	ret = tdb_parse_record(file->tdb, held_key, parse_held, file);
-	if (ret != 0 && tdb_error(file->tdb) != TDB_ERR_NOEXIST) {
+	ret = open_held(file, path, 0);
+	if (ret != 0) {
 		talloc_free(file);
-		return EIO;
+		return ret == ENOMEM ? ret : EIO;
 	}
-	/* Not there: killed in the middle of a wipe. Then there must be no
-	 * record either: epoch_file_visit() finds out. */
 	*_file = file;
 	return 0;
 }
@@ -320,10 +366,6 @@ static int visit_record(struct tdb_context *tdb,
 	const uint8_t *record;
 	size_t length;
 
-	if (key.dsize == held_key.dsize &&
-	    memcmp(key.dptr, held_key.dptr, key.dsize) == 0) {
-		return 0;
-	}
 	state->ret = look_at(key, data, state->check, &header, &record,
 			     &length);
 	if (state->ret == 0 && state->check && !tdb_exists(tdb, key)) {
@@ -394,6 +436,11 @@ int epoch_file_visit(struct epoch_file *file,
 	if (n < file->held || state.sum != n * (n + 1) / 2) {
 		return EIO;
 	}
+	/* One more than was told: tell it, or the next one that is not told
+	 * would be one too many. A child that only looks must not. */
+	if (check) {
+		write_held(file, n);
+	}
 	file->held = n;
 	return 0;
 }
@@ -460,7 +507,8 @@ int epoch_file_add(struct epoch_file *file,
 		       TDB_INSERT) != 0) {
 		return store_error(file);
 	}
-	return write_held(file, header->number);
+	write_held(file, header->number);
+	return 0;
 }
 
 int epoch_file_wipe(struct epoch_file *file)
@@ -468,8 +516,8 @@ int epoch_file_wipe(struct epoch_file *file)
 	if (tdb_wipe_all(file->tdb) != 0) {
 		return EIO;
 	}
-	/* In place from now on, and never in need of room. */
-	return write_held(file, 0);
+	write_held(file, 0);
+	return 0;
 }
 
 uint64_t epoch_file_records(const struct epoch_file *file)

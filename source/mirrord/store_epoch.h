@@ -9,9 +9,11 @@
  * tdb_storev(), from free space that nothing else refers to. A process that is
  * killed before that leaves a bit of lost space, which the next wipe returns,
  * and all records that were there. After the record, the number of records in
- * the file is written in place (8 bytes, one instruction). So a file that was
- * left alone by everybody else holds records number 1..held, and maybe
- * held+1 whose writer died before it could tell: anything else is damage.
+ * the file is written to a file beside it ("....held": 8 bytes of mapped
+ * memory, one instruction; in the tdb it would be another look-up, for nearly
+ * a third of what a small record costs). So a file that was left alone by
+ * everybody else holds records number 1..held, and maybe held+1 whose writer
+ * died before it could tell: anything else is damage.
  */
 
 #ifndef MIRROR_STORE_EPOCH_H
@@ -40,6 +42,9 @@ int epoch_file_create(TALLOC_CTX *mem_ctx,
 		      const char *path,
 		      uint64_t capacity,
 		      struct epoch_file **file);
+
+/* Both files of path. 0 or errno; that there is none is no error. */
+int epoch_file_remove(const char *path);
 
 /* Open what is there. ENOENT, or EIO if it is not a tdb. */
 int epoch_file_open(TALLOC_CTX *mem_ctx,

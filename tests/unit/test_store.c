@@ -805,6 +805,42 @@ static void test_missing_record(void **state)
 	open_store(f, false);
 }
 
+static uint64_t told_records(struct fixture *f, const uint64_t *tell)
+{
+	uint64_t held = 0;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/epoch.1.tdb.held", f->path);
+	fd = open(path, O_RDWR);
+	assert_int_equal(pread(fd, &held, sizeof(held), 0), sizeof(held));
+	if (tell != NULL) {
+		assert_int_equal(pwrite(fd, tell, sizeof(*tell), 0),
+				 sizeof(*tell));
+	}
+	close(fd);
+	return held;
+}
+
+/*
+ * Killed after a record was stored and before it was told, and once more at
+ * the same place: one record more than told is whole, two would be damage.
+ *
+ * Tried, and seen by this test: not told when the store is opened.
+ */
+static void test_killed_twice(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t one_less = 399;
+
+	fill(f);
+	close_store(f);
+	assert_int_equal(told_records(f, &one_less), 400);
+	assert_false(is_lost(f));
+	assert_int_equal(told_records(f, NULL), 400);
+	open_store(f, false);
+}
+
 /*
  * The checksum is part of the format: a store that outlived the mirrord of
  * another release, with another library, is still whole.
@@ -894,6 +930,9 @@ static void test_damaged_files(void **state)
 		damage_file(f, "epoch.3.tdb", how);
 		is_lost(f);
 		copy_store(f, "whole", "store");
+		damage_file(f, "epoch.1.tdb.held", how);
+		assert_true(is_lost(f));
+		copy_store(f, "whole", "store");
 	}
 	damage_file(f, "control.tdb", 0);
 	assert_true(is_lost(f));
@@ -926,6 +965,7 @@ int main(void)
 		TEST(test_killed_begin),
 		TEST(test_damaged_anywhere),
 		TEST(test_missing_record),
+		TEST(test_killed_twice),
 		TEST(test_checksum_is_crc32),
 		TEST(test_damaged_files),
 	};
