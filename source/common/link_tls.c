@@ -36,6 +36,7 @@ struct link_tls {
 	int fd;
 	int error;		/* of the socket: GnuTLS does not tell */
 	bool key_was_tried;	/* the peer speaks TLS and offered a key */
+	bool drained;		/* the socket had less than was asked for */
 
 	TALLOC_CTX *out_ctx;
 	struct byte_queue *out;
@@ -138,6 +139,7 @@ static ssize_t pull_in(gnutls_transport_ptr_t transport,
 			gnutls_transport_set_errno(tls->session, ret);
 			return -1;
 		}
+		tls->drained = got != 0 && got < READ_SIZE;
 		byte_queue_commit(&tls->in, (size_t)got);
 		queued = (size_t)got;
 	}
@@ -325,6 +327,15 @@ int link_tls_write(struct link_tls *tls, const void *bytes, size_t length)
 		length -= part;
 	}
 	return 0;
+}
+
+bool link_tls_drained(struct link_tls *tls)
+{
+	bool drained = tls->drained && byte_queue_length(&tls->in) == 0 &&
+		       gnutls_record_check_pending(tls->session) == 0;
+
+	tls->drained = false;
+	return drained;
 }
 
 int link_tls_read(struct link_tls *tls, void *buf, size_t size, size_t *got)

@@ -48,4 +48,10 @@ size_t link_tls_unsealed(const struct link_tls *tls);
 #define LINK_TLS_READ_MIN (16 * 1024)
 int link_tls_read(struct link_tls *tls, void *buf, size_t size, size_t *got);
 
+/*
+ * Had the socket less than was asked for when it was read last, and has all of
+ * that been decrypted? Told once: the next read asks it again.
+ */
+bool link_tls_drained(struct link_tls *tls);
+
 #endif /* MIRROR_LINK_TLS_H */

@@ -57,6 +57,7 @@ struct peer_link {
 	struct link_tls *tls;	/* NULL: plain */
 	bool corked;
 	bool blocked;		/* the socket took less than all */
+	bool drained;		/* it had less than was asked for */
 	struct byte_queue out;	/* what the socket did not take yet */
 	struct byte_queue in;	/* frames received */
 	char peer[INET6_ADDRSTRLEN + sizeof("[]:65535")];
@@ -346,6 +347,8 @@ static int handshake_step(struct peer_link *link)
 		if (ret != 0) {
 			return ret;
 		}
+		/* Whatever the handshake has read, it was not just now. */
+		(void)link_tls_drained(link->tls);
 	}
 	link->state = LINK_READY;
 	return 0;
@@ -545,6 +548,22 @@ int link_send_message(struct peer_link *link, const struct message *message)
 	return ret;
 }
 
+/*
+ * Is it in vain to ask the socket, as it has been emptied just now? Not in the
+ * middle of a frame: the rest of it may have come meanwhile. Who is told to
+ * wait polls, and is told then; but nobody waits who cannot send any more.
+ */
+static bool is_drained(struct peer_link *link)
+{
+	bool drained = link->drained;
+
+	if (byte_queue_length(&link->in) != 0 || link->send_error != 0) {
+		return false;
+	}
+	link->drained = false;
+	return link->tls != NULL ? link_tls_drained(link->tls) : drained;
+}
+
 /* Read once, as much as there is and fits. */
 static int fill(struct peer_link *link, size_t want)
 {
@@ -552,6 +571,9 @@ static int fill(struct peer_link *link, size_t want)
 	size_t size;
 	ssize_t ret;
 
+	if (is_drained(link)) {
+		return EAGAIN;
+	}
 	room = byte_queue_reserve(link, &link->in,
 				  want > READ_AHEAD ? want : READ_AHEAD);
 	if (room == NULL) {
@@ -583,6 +605,7 @@ static int fill(struct peer_link *link, size_t want)
 	if (ret <= 0) {
 		return link_fail(link, ret == 0 ? ECONNRESET : errno);
 	}
+	link->drained = (size_t)ret < size;
 	byte_queue_commit(&link->in, (size_t)ret);
 	return 0;
 }

@@ -96,7 +96,9 @@ int link_send_message(struct peer_link *link, const struct message *message);
  * ECONNRESET: closed. Never trust what is in it before it is decoded.
  *
  * Call it until it says EAGAIN before you poll link_fd again: the link reads
- * ahead, and poll() does not know of frames that are here already.
+ * ahead, and poll() does not know of frames that are here already. And poll
+ * link_fd after an EAGAIN: when the socket had less than the link asked for,
+ * the next call says so without having looked again.
  */
 int link_receive(struct peer_link *link,
 		 enum frame_type *type,

@@ -58,6 +58,17 @@ int micro_listen(struct sockaddr_storage *address)
 	return fd;
 }
 
+/* As users of links do: until there is nothing left, and then they poll. */
+static void no_more(struct peer_link *link)
+{
+	enum frame_type type;
+	uint8_t *payload;
+	size_t length;
+
+	micro_check(link_receive(link, &type, &payload, &length) == EAGAIN,
+		    "more than was sent");
+}
+
 static void *begin(TALLOC_CTX *mem_ctx, const struct micro_case *micro_case)
 {
 	struct link_state *state = talloc_zero(mem_ctx, struct link_state);
@@ -83,6 +94,8 @@ static void *begin(TALLOC_CTX *mem_ctx, const struct micro_case *micro_case)
 		ends[1] = link_handshake(state->partner);
 	}
 	micro_check(ends[0] == 0 && ends[1] == 0, "no handshake");
+	no_more(state->smbd);
+	no_more(state->partner);
 
 	frame_header_push(state->header, FRAME_RECORD,
 			  (uint32_t)micro_case->size);
@@ -94,17 +107,6 @@ static void *begin(TALLOC_CTX *mem_ctx, const struct micro_case *micro_case)
 	};
 	state->scratch = talloc_pool(state, 4096);
 	return state;
-}
-
-/* As users of links do: until there is nothing left, and then they poll. */
-static void no_more(struct peer_link *link)
-{
-	enum frame_type type;
-	uint8_t *payload;
-	size_t length;
-
-	micro_check(link_receive(link, &type, &payload, &length) == EAGAIN,
-		    "more than was sent");
 }
 
 static void frame(void *private_data)
