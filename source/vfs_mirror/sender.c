@@ -209,6 +209,7 @@ static void link_read(struct mirror_volume *volume)
 
 		ret = link_receive(volume->link, &type, &payload, &length);
 		if (ret == EAGAIN) {
+			volume->look = false;
 			return;
 		}
 		if (ret != 0) {
@@ -251,7 +252,12 @@ void sender_service(struct mirror_volume *volume)
 	if (volume->num_collect == 0) {
 		sender_push(volume);
 	}
-	link_read(volume);
+	/* An operation that has sent just now, or is about to, need not ask
+	 * the socket for what cannot have come yet. */
+	if (volume->look || volume->state != SENDER_READY ||
+	    volume->num_async > 0) {
+		link_read(volume);
+	}
 
 	if (volume->failing_since != 0 &&
 	    sender_now() - volume->failing_since > PATIENCE_US) {
@@ -279,6 +285,7 @@ void sender_wait(struct mirror_volume *volume, uint32_t microseconds)
 		timeout.tv_nsec = MIN(microseconds, 5000) * 1000;
 	}
 	ppoll(&pollfd, 1, &timeout, NULL);
+	volume->look = true;
 }
 
 int sender_send(struct mirror_volume *volume,
@@ -317,6 +324,7 @@ int sender_send(struct mirror_volume *volume,
 
 static void sender_event(struct mirror_volume *volume)
 {
+	volume->look = true;
 	sender_service(volume);
 	operation_advance_all(volume);
 }

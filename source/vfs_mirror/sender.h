@@ -48,6 +48,7 @@ struct mirror_volume {
 	struct link_key *key;
 	struct peer_link *link;
 	enum sender_state state;
+	bool look;		/* the link may have something for us */
 	struct page_partner partner;
 	uint64_t regime;	/* that the link is for */
 	uint64_t next_attempt;	/* monotonic, in microseconds */
