@@ -24,8 +24,11 @@
  */
 #define EPOCH_TDB_FLAGS (TDB_NOLOCK | TDB_NOSYNC | TDB_INCOMPATIBLE_HASH)
 
-/* Chains stay short for records of this size and above. */
-#define EPOCH_BYTES_PER_CHAIN 4096
+/*
+ * Chains stay short for records of this size and above: tdb walks one twice to
+ * add a record. But a wipe clears them all, and nobody is served then.
+ */
+#define EPOCH_BYTES_PER_CHAIN 1024
 #define EPOCH_CHAINS_MIN 1021
 #define EPOCH_CHAINS_MAX 131071
 

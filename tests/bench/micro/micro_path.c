@@ -194,7 +194,8 @@ static void next_epoch(struct path_state *state)
 {
 	uint64_t closed;
 
-	if (state_page_used(state->page) <= PAGE_CAPACITY / 2) {
+	/* Not among the first turns, which may be all that there are. */
+	if (state_page_used(state->page) <= PAGE_CAPACITY / 4 * 3) {
 		return;
 	}
 	micro_check(state_page_advance(state->page, &closed) == 0 &&

@@ -74,6 +74,11 @@ static void *begin(TALLOC_CTX *mem_ctx, const struct micro_case *micro_case)
 		state->sequence = 0;
 		add(state);
 	}
+	/* No wipe among the first turns, which may be all that there are. */
+	micro_check(store_wipe(state->store, state->epoch) == 0,
+		    "an epoch cannot be wiped");
+	state->epoch++;
+	state->used = 0;
 	return state;
 }
 
