@@ -280,9 +280,9 @@ static bool check(struct reader *r)
 	}
 	if (s->silence_ms < s->detection_ms) {
 		return PROBLEM(r, "%s/script.options: CTDB_ARPD_SILENCE=%u is "
-			       "less than CTDB_ARPD_DETECTION=%u: a node would "
-			       "be silent while its paths are up", s->base,
-			       s->silence_ms, s->detection_ms);
+			       "less than CTDB_ARPD_DETECTION=%u: a node "
+			       "would be silent while its paths are up",
+			       s->base, s->silence_ms, s->detection_ms);
 	}
 	return true;
 }
