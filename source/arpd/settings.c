@@ -279,8 +279,8 @@ static bool check(struct reader *r)
 			       s->base, s->detection_ms, s->beacon_ms);
 	}
 	if (s->silence_ms < s->detection_ms) {
-		return PROBLEM(r, "%s/script.options: CTDB_ARPD_SILENCE=%u is "
-			       "less than CTDB_ARPD_DETECTION=%u: a node "
+		return PROBLEM(r, "%s/script.options: CTDB_ARPD_SILENCE=%u "
+			       "is less than CTDB_ARPD_DETECTION=%u: a node "
 			       "would be silent while its paths are up",
 			       s->base, s->silence_ms, s->detection_ms);
 	}
@@ -306,7 +306,7 @@ struct settings *settings_read(TALLOC_CTX *mem_ctx,
 	 * less has to find another way before the first. */
 	s->beacon_ms = 50;
 	s->detection_ms = 150;
-	/* A machine that stands still for as long as that is no dead one yet. */
+	/* A machine that stands still for so long is no dead one yet. */
 	s->silence_ms = 300;
 	s->hold_ms = 1000;
 	s->death = true;
