@@ -111,10 +111,8 @@ static void operation_queue(struct mirror_volume *volume,
 	frame_header_push(header, FRAME_RECORD,
 			  operation->head_length +
 			  operation->record.data_length);
-	if (operation->deferred) {
-		/* Nobody waits for it alone: it goes with what is next. */
-		link_cork(volume->link);
-	}
+	/* Not kept back to go with the next one, though nobody waits for a
+	 * deferred one: it is applied next, and we may die (R1). */
 	ret = link_send(volume->link, iov, 3);
 	if (ret != 0) {
 		link_failed(volume, "lost", ret);
@@ -249,9 +247,7 @@ void sender_service(struct mirror_volume *volume)
 	if (volume->state == SENDER_HANDSHAKE) {
 		link_greet(volume);
 	}
-	if (volume->num_collect == 0) {
-		sender_push(volume);
-	}
+	sender_push(volume);
 	/* An operation that has sent just now, or is about to, need not ask
 	 * the socket for what cannot have come yet. */
 	if (volume->look || volume->state != SENDER_READY ||
