@@ -271,7 +271,6 @@ void sender_wait(struct mirror_volume *volume, uint32_t microseconds)
 	};
 	struct pollfd pollfd = { .fd = -1 };
 
-	sender_push(volume);
 	if (volume->link != NULL) {
 		pollfd.fd = link_fd(volume->link);
 		pollfd.events = link_events(volume->link);
