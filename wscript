@@ -134,6 +134,7 @@ def build(bld):
     if module and bld.env.SAMBA_VERSION.startswith('4.17.'):
         # Parts of the module, with stubs for what smbd has.
         bld.program(source=['tests/unit/module/test_operation.c',
+                            'tests/unit/module/smbd_stubs.c',
                             'source/vfs_mirror/operation.c',
                             'source/vfs_mirror/operation_trace.c'],
                     target='tests/test_operation', install_path=None,
@@ -213,6 +214,7 @@ def build_micro(bld, libs):
     if path:
         cases.append('tests/bench/micro/micro_path.c')
         bld.objects(source=['tests/bench/micro/micro_smbd.c',
+                            'tests/unit/module/smbd_stubs.c',
                             'source/vfs_mirror/operation.c',
                             'source/vfs_mirror/operation_trace.c',
                             'source/vfs_mirror/sender.c'],

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The module's half of micro_path.c: operations that change nothing, and
- * stubs for what operation.c and sender.c want of smbd.
+ * what they want of smbd beyond smbd_stubs.c.
  */
 
 #include "includes.h"
@@ -18,31 +18,6 @@ struct micro_smbd {
 };
 
 /* -------------------------------------------------------------------- stubs */
-
-int debuglevel_get_class(size_t idx)
-{
-	return -1;
-}
-
-bool dbghdrclass(int level, int cls, const char *location, const char *func)
-{
-	return false;
-}
-
-bool dbgtext(const char *format, ...)
-{
-	return true;
-}
-
-void smb_panic(const char *why)
-{
-	abort();
-}
-
-void exit_server_cleanly(const char *const reason)
-{
-	abort();
-}
 
 TALLOC_CTX *_talloc_stackframe(const char *location)
 {

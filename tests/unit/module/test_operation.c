@@ -15,32 +15,6 @@
 
 /* -------------------------------------------------------------------- stubs */
 
-/* What smbd would have. */
-int debuglevel_get_class(size_t idx)
-{
-	return -1;
-}
-
-bool dbghdrclass(int level, int cls, const char *location, const char *func)
-{
-	return false;
-}
-
-bool dbgtext(const char *format, ...)
-{
-	return true;
-}
-
-void smb_panic(const char *why)
-{
-	abort();
-}
-
-void exit_server_cleanly(const char *const reason)
-{
-	abort();
-}
-
 /* What happens while the operation waits. */
 static void (*meanwhile)(struct mirror_volume *volume);
 /* What happens between the sending and the waiting. */
