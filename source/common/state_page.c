@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* See state_page.h. */
 
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <errno.h>
@@ -13,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "mapped_file.h"
 #include "state_page.h"
 
 #define PAGE_MAGIC UINT64_C(0x6d6972726f723033)
@@ -87,7 +87,7 @@ struct page_shared {
 
 struct state_page {
 	struct page_shared *shared;
-	int fd;
+	struct mapped_file *file;
 };
 
 const char *page_mode_name(enum page_mode mode)
@@ -157,17 +157,6 @@ static int page_initialise(struct page_shared *shared, const char *volume)
 	return 0;
 }
 
-static int page_destructor(struct state_page *page)
-{
-	if (page->shared != NULL) {
-		munmap(page->shared, sizeof(*page->shared));
-	}
-	if (page->fd != -1) {
-		close(page->fd);
-	}
-	return 0;
-}
-
 static int page_map(TALLOC_CTX *mem_ctx,
 		    const char *directory,
 		    const char *volume,
@@ -176,8 +165,7 @@ static int page_map(TALLOC_CTX *mem_ctx,
 {
 	struct state_page *page;
 	char *path;
-	void *map;
-	int ret;
+	int ret = ENOMEM;
 
 	if (strlen(volume) >= PAGE_VOLUME_MAX) {
 		return ENAMETOOLONG;
@@ -186,35 +174,18 @@ static int page_map(TALLOC_CTX *mem_ctx,
 	if (page == NULL) {
 		return ENOMEM;
 	}
-	page->fd = -1;
-	talloc_set_destructor(page, page_destructor);
-
 	path = talloc_asprintf(page, "%s/%s.page", directory, volume);
-	if (path == NULL) {
+	if (path != NULL) {
+		ret = mapped_file_open(page, path, flags,
+				       sizeof(*page->shared), &page->file);
+	}
+	if (ret != 0) {
 		talloc_free(page);
-		return ENOMEM;
+		return ret;
 	}
-	page->fd = open(path, flags | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (page->fd == -1) {
-		goto fail;
-	}
-	if ((flags & O_CREAT) &&
-	    ftruncate(page->fd, sizeof(struct page_shared)) == -1) {
-		goto fail;
-	}
-	map = mmap(NULL, sizeof(struct page_shared), PROT_READ | PROT_WRITE,
-		   MAP_SHARED, page->fd, 0);
-	if (map == MAP_FAILED) {
-		goto fail;
-	}
-	page->shared = map;
+	page->shared = page->file->map;
 	*result = page;
 	return 0;
-
-fail:
-	ret = errno;
-	talloc_free(page);
-	return ret;
 }
 
 int state_page_create(TALLOC_CTX *mem_ctx,
@@ -256,16 +227,13 @@ int state_page_open(TALLOC_CTX *mem_ctx,
 		    const char *volume,
 		    struct state_page **page)
 {
-	struct stat st;
 	int ret;
 
 	ret = page_map(mem_ctx, directory, volume, 0, page);
 	if (ret != 0) {
 		return ret;
 	}
-	if (fstat((*page)->fd, &st) == -1 ||
-	    (size_t)st.st_size != sizeof(struct page_shared) ||
-	    (*page)->shared->magic != PAGE_MAGIC) {
+	if ((*page)->shared->magic != PAGE_MAGIC) {
 		TALLOC_FREE(*page);
 		return EPROTO;
 	}
@@ -382,7 +350,7 @@ static int slot_fcntl(const struct state_page *page, int cmd, uint32_t slot,
 		.l_len = 1,
 	};
 
-	if (fcntl(page->fd, cmd, &lock) == -1) {
+	if (fcntl(page->file->fd, cmd, &lock) == -1) {
 		return errno;
 	}
 	if (taken != NULL) {

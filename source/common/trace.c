@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* See trace.h. */
 
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <time.h>
 #include <unistd.h>
+#include "mapped_file.h"
 #include "record.h"
 #include "state_page.h"
 #include "trace.h"
@@ -50,17 +49,6 @@ uint64_t trace_now(void)
 
 /* ---------------------------------------------------------------- mapping */
 
-static int trace_destructor(struct trace *trace)
-{
-	if (trace->shared != NULL) {
-		munmap(trace->shared, sizeof(*trace->shared));
-	}
-	if (trace->fd != -1) {
-		close(trace->fd);
-	}
-	return 0;
-}
-
 static char *trace_path(TALLOC_CTX *mem_ctx,
 			const char *directory,
 			const char *volume)
@@ -74,39 +62,23 @@ static int trace_map(TALLOC_CTX *mem_ctx,
 		     struct trace **_trace)
 {
 	struct trace *trace = talloc_zero(mem_ctx, struct trace);
-	struct stat st;
-	void *map;
-	int ret = 0;
+	int ret;
 
 	if (trace == NULL) {
 		return ENOMEM;
 	}
-	trace->fd = open(path, flags | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
-	talloc_set_destructor(trace, trace_destructor);
+	ret = mapped_file_open(trace, path, flags, sizeof(*trace->shared),
+			       &trace->file);
 	/* The slots have no memory before somebody switches the trace on. */
-	if (trace->fd == -1 ||
-	    ((flags & O_CREAT) &&
-	     ftruncate(trace->fd, sizeof(*trace->shared)) == -1) ||
-	    fstat(trace->fd, &st) == -1) {
-		ret = errno;
-	} else if ((size_t)st.st_size != sizeof(*trace->shared)) {
-		ret = EPROTO;
-	} else if (flags & O_CREAT) {
-		ret = posix_fallocate(trace->fd, 0,
+	if (ret == 0 && (flags & O_CREAT)) {
+		ret = posix_fallocate(trace->file->fd, 0,
 				      offsetof(struct trace_shared, slots));
 	}
 	if (ret != 0) {
 		talloc_free(trace);
 		return ret;
 	}
-	map = mmap(NULL, sizeof(*trace->shared), PROT_READ | PROT_WRITE,
-		   MAP_SHARED, trace->fd, 0);
-	if (map == MAP_FAILED) {
-		ret = errno;
-		talloc_free(trace);
-		return ret;
-	}
-	trace->shared = map;
+	trace->shared = trace->file->map;
 	if (flags & O_CREAT) {
 		trace->shared->size = sizeof(*trace->shared);
 		atomic_thread_fence(memory_order_seq_cst);
@@ -214,7 +186,7 @@ int trace_keep_on(struct trace_reader *reader, uint32_t ms)
 
 	if (reader->until == 0) {
 		/* Nobody who writes to it may find that /run is full. */
-		int ret = posix_fallocate(trace->fd, 0,
+		int ret = posix_fallocate(trace->file->fd, 0,
 					  sizeof(*trace->shared));
 		if (ret != 0) {
 			return ret;

@@ -99,7 +99,7 @@ struct trace_shared;
 struct trace {
 	_Atomic uint64_t *until;	/* ns of state_page_clock(); 0: off */
 	struct trace_shared *shared;
-	int fd;
+	struct mapped_file *file;
 };
 
 /*
