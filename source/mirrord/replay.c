@@ -121,32 +121,48 @@ static void report(struct replay *replay,
 	}
 }
 
+struct redoing {
+	struct replay *replay;
+	uint64_t index;
+	enum outcome outcome;
+};
+
+/* errno if it cannot even be looked at. */
+static int redo_viewed(const uint8_t *bytes, size_t length,
+		       void *private_data)
+{
+	struct redoing *redoing = private_data;
+	struct replay *replay = redoing->replay;
+	struct record record;
+	int error;
+	int ret;
+
+	ret = record_decode(replay->scratch, bytes, length, &record);
+	if (ret != 0) {
+		return ret;
+	}
+	redoing->outcome = replay_redo(replay, redoing->index, &record,
+				       &error);
+	report(replay, redoing->outcome, &record, error);
+	return redoing->outcome == OUTCOME_FAILED ? error : 0;
+}
+
 static int redo_one(struct replay *replay,
 		    uint64_t index,
 		    struct replay_result *result)
 {
-	const struct entry *entry = &replay->log->entries[index];
-	enum outcome outcome = OUTCOME_CANCELLED;
-	struct record record;
-	const uint8_t *bytes;
-	size_t length;
+	struct redoing redoing = {
+		.replay = replay, .index = index, .outcome = OUTCOME_CANCELLED
+	};
 	int error = 0;
 
-	if (!entry->cancelled) {
-		error = record_log_get(replay->log, index, &bytes, &length);
-		if (error == 0) {
-			error = record_decode(replay->scratch, bytes, length,
-					      &record);
-		}
-		if (error != 0) {
-			result->failed++;
-			return error;
-		}
-		outcome = replay_redo(replay, index, &record, &error);
-		report(replay, outcome, &record, error);
+	if (!replay->log->entries[index].cancelled) {
+		redoing.outcome = OUTCOME_FAILED;
+		error = record_log_view(replay->log, index, redo_viewed,
+					&redoing);
 		talloc_free_children(replay->scratch);
 	}
-	switch (outcome) {
+	switch (redoing.outcome) {
 	case OUTCOME_REDONE:
 		result->redone++;
 		break;

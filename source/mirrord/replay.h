@@ -78,14 +78,19 @@ int replay_add(struct replay *replay,
 	       const uint8_t *record,
 	       size_t length);
 
+/* Is shown an encoded record, which is there during the call only. */
+typedef int (*replay_viewer)(const uint8_t *record,
+			     size_t length,
+			     void *private_data);
+
 /*
- * Records that stay where they are until replay_run() has ended are not copied
- * if they are long: the reader copies the one with that number to the buffer,
- * which is as long as it was. 0 or errno.
+ * Records that stay where they are, as they are, until replay_run() has ended
+ * are not copied if they are long: the reader shows the one with that number
+ * to the viewer. It returns what that returned, or errno.
  */
 typedef int (*replay_reader)(uint64_t order,
-			     uint8_t *buffer,
-			     size_t length,
+			     replay_viewer viewer,
+			     void *viewer_data,
 			     void *private_data);
 void replay_set_reader(struct replay *replay,
 		       replay_reader reader,

@@ -182,6 +182,7 @@ void object_unlinked(struct objects *objects, struct object *object);
 struct entry {
 	uint32_t session;	/* index */
 	uint32_t length;
+	enum record_type type;
 	bool cancelled;
 	bool spilled;
 	bool stored;		/* the reader has it */
@@ -215,8 +216,7 @@ struct record_log {
 	uint64_t memory_limit;
 	int spill_fd;
 	uint64_t spilled;
-	uint8_t *buffer;	/* a record that is not in memory, while it is
-				   looked at */
+	uint8_t *buffer;	/* a spilled record, while it is looked at */
 	replay_reader reader;
 	void *reader_private;
 };
@@ -227,11 +227,11 @@ int record_log_add(struct record_log *log,
 		   const uint8_t *record,
 		   size_t length,
 		   const uint64_t *order);
-/* The encoded record; valid until the next call. */
-int record_log_get(struct record_log *log,
-		   uint64_t index,
-		   const uint8_t **record,
-		   size_t *length);
+/* Show the viewer the encoded record. What that returned, or errno. */
+int record_log_view(struct record_log *log,
+		    uint64_t index,
+		    replay_viewer viewer,
+		    void *private_data);
 /* Entry of this session with this sequence, NULL if there is none. */
 struct entry *record_log_find(struct record_log *log,
 			      uint32_t session,

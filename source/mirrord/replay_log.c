@@ -169,7 +169,6 @@ int record_log_add(struct record_log *log,
 		   const uint64_t *order)
 {
 	struct session_log *session = NULL;
-	enum record_type type;
 	struct entry *entries;
 	struct entry *entry;
 	uint64_t *positions;
@@ -187,7 +186,8 @@ int record_log_add(struct record_log *log,
 	entry = &entries[log->count];
 	*entry = (struct entry){ .length = (uint32_t)length };
 
-	ret = record_peek(record, length, &type, &entry->sequence, &epoch);
+	ret = record_peek(record, length, &entry->type, &entry->sequence,
+			  &epoch);
 	if (ret != 0) {
 		return ret;
 	}
@@ -220,30 +220,33 @@ int record_log_add(struct record_log *log,
 	return 0;
 }
 
-int record_log_get(struct record_log *log,
-		   uint64_t index,
-		   const uint8_t **record,
-		   size_t *length)
+struct view {
+	const struct entry *entry;
+	replay_viewer viewer;
+	void *private_data;
+};
+
+static int view_stored(const uint8_t *record, size_t length,
+		       void *private_data)
 {
-	const struct entry *entry = &log->entries[index];
+	const struct view *view = private_data;
+
+	if (length != view->entry->length) {
+		return EIO;
+	}
+	return view->viewer(record, length, view->private_data);
+}
+
+static int read_spilled(struct record_log *log, const struct entry *entry)
+{
 	size_t done = 0;
 
-	*length = entry->length;
-	if (!entry->spilled && !entry->stored) {
-		*record = entry->at.bytes;
-		return 0;
-	}
 	if (talloc_array_length(log->buffer) < entry->length) {
 		talloc_free(log->buffer);
 		log->buffer = talloc_array(log, uint8_t, entry->length);
 		if (log->buffer == NULL) {
 			return ENOMEM;
 		}
-	}
-	*record = log->buffer;
-	if (entry->stored) {
-		return log->reader(entry->at.order, log->buffer, entry->length,
-				   log->reader_private);
 	}
 	while (done < entry->length) {
 		ssize_t n = pread(log->spill_fd, log->buffer + done,
@@ -259,6 +262,29 @@ int record_log_get(struct record_log *log,
 		done += (size_t)n;
 	}
 	return 0;
+}
+
+int record_log_view(struct record_log *log,
+		    uint64_t index,
+		    replay_viewer viewer,
+		    void *private_data)
+{
+	const struct entry *entry = &log->entries[index];
+	struct view view = {
+		.entry = entry, .viewer = viewer, .private_data = private_data
+	};
+	int ret;
+
+	if (entry->stored) {
+		return log->reader(entry->at.order, view_stored, &view,
+				   log->reader_private);
+	}
+	if (!entry->spilled) {
+		return viewer(entry->at.bytes, entry->length, private_data);
+	}
+	ret = read_spilled(log, entry);
+	return ret != 0 ? ret :
+		viewer(log->buffer, entry->length, private_data);
 }
 
 struct entry *record_log_find(struct record_log *log,

@@ -290,19 +290,23 @@ static int add_operation(struct replay *replay,
 	}
 }
 
-static int read_record(struct replay *replay, uint64_t index)
+struct reading {
+	struct replay *replay;
+	uint64_t index;
+};
+
+static int read_record(const uint8_t *bytes, size_t length,
+		       void *private_data)
 {
+	const struct reading *reading = private_data;
+	struct replay *replay = reading->replay;
+	const uint64_t index = reading->index;
 	struct entry *entry = &replay->log->entries[index];
 	struct object *object;
 	struct record record;
-	const uint8_t *bytes;
-	size_t length;
 	int ret;
 
-	ret = record_log_get(replay->log, index, &bytes, &length);
-	if (ret == 0) {
-		ret = record_decode(replay->scratch, bytes, length, &record);
-	}
+	ret = record_decode(replay->scratch, bytes, length, &record);
 	if (ret == 0) {
 		ret = mention(replay, &record.object, &record.object_hint,
 			      &object);
@@ -324,25 +328,15 @@ static int read_record(struct replay *replay, uint64_t index)
 }
 
 /* R2. Both the record and its cancellation are done with. */
-static int cancel(struct replay *replay, uint64_t index)
+static int cancel(const uint8_t *bytes, size_t length, void *private_data)
 {
-	struct entry *entry = &replay->log->entries[index];
+	const struct reading *reading = private_data;
+	struct replay *replay = reading->replay;
+	struct entry *entry = &replay->log->entries[reading->index];
 	struct entry *cancelled;
-	enum record_type type;
 	struct record record;
-	const uint8_t *bytes;
-	uint64_t sequence;
-	uint64_t epoch;
-	size_t length;
 	int ret;
 
-	ret = record_log_get(replay->log, index, &bytes, &length);
-	if (ret == 0) {
-		ret = record_peek(bytes, length, &type, &sequence, &epoch);
-	}
-	if (ret != 0 || type != RECORD_CANCEL) {
-		return ret;
-	}
 	ret = record_decode(replay->scratch, bytes, length, &record);
 	if (ret != 0) {
 		return ret;
@@ -358,27 +352,31 @@ static int cancel(struct replay *replay, uint64_t index)
 
 static int read_log(struct replay *replay)
 {
-	const uint64_t count = replay->log->count;
-	uint64_t i;
+	struct record_log *log = replay->log;
+	struct reading reading = { .replay = replay };
+	uint64_t *i = &reading.index;
 	int ret;
 
-	for (i = 0; i < count; i++) {
-		ret = cancel(replay, i);
+	for (*i = 0; *i < log->count; (*i)++) {
+		if (log->entries[*i].type != RECORD_CANCEL) {
+			continue;
+		}
+		ret = record_log_view(log, *i, cancel, &reading);
 		talloc_free_children(replay->scratch);
 		if (ret != 0) {
 			return ret;
 		}
 	}
-	for (i = 0; i < count; i++) {
-		if (replay->log->entries[i].cancelled) {
+	for (*i = 0; *i < log->count; (*i)++) {
+		if (log->entries[*i].cancelled) {
 			continue;
 		}
-		ret = read_record(replay, i);
+		ret = record_log_view(log, *i, read_record, &reading);
 		talloc_free_children(replay->scratch);
 		if (ret != 0) {
 			replay_message(replay, REPLAY_ERROR,
 				       "record %ju cannot be used: %s",
-				       (uintmax_t)i, strerror(ret));
+				       (uintmax_t)*i, strerror(ret));
 			return ret;
 		}
 	}

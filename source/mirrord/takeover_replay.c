@@ -262,35 +262,40 @@ static int work_add_local(uint64_t order,
 				 length);
 }
 
-struct reading {
-	uint8_t *buffer;
-	size_t length;
+struct showing {
+	replay_viewer viewer;
+	void *viewer_data;
+	int ret;	/* the viewer's; it is not the store's affair */
 };
 
-static int copy_record(uint64_t order,
+static int show_record(uint64_t order,
 		       const struct mirror_id *session,
 		       const uint8_t *record,
 		       size_t length,
 		       void *private_data)
 {
-	struct reading *reading = private_data;
+	struct showing *showing = private_data;
 
-	if (length != reading->length) {
-		return EIO;
-	}
-	memcpy(reading->buffer, record, length);
+	showing->ret = showing->viewer(record, length, showing->viewer_data);
 	return 0;
 }
 
-/* Nobody changes a store that is sealed. */
-static int work_read(uint64_t order, uint8_t *buffer, size_t length,
+/* Nobody changes a store that is sealed: it is redone from where it lies. */
+static int work_read(uint64_t order,
+		     replay_viewer viewer,
+		     void *viewer_data,
 		     void *private_data)
 {
 	struct replay_work *work = private_data;
-	struct reading reading = { .buffer = buffer, .length = length };
+	struct showing showing = {
+		.viewer = viewer, .viewer_data = viewer_data
+	};
 	int ret;
 
-	ret = store_read(work->store, order, copy_record, &reading);
+	ret = store_read(work->store, order, show_record, &showing);
+	if (ret == 0) {
+		return showing.ret;
+	}
 	return ret == ENOENT ? EIO : ret;
 }
 

@@ -874,6 +874,86 @@ static void test_spill(void **state)
 	expect_model(f);
 }
 
+/* A store whose records are looked at where they lie. */
+struct lying {
+	struct fixture *f;
+	unsigned int shown;
+	size_t missing;	/* of the length of each */
+	int error;
+};
+
+static int show_lying(uint64_t order,
+		      replay_viewer viewer,
+		      void *viewer_data,
+		      void *private_data)
+{
+	struct lying *lying = private_data;
+	const struct log_entry *e = &lying->f->log->entries[order - 100];
+
+	lying->shown++;
+	return lying->error != 0 ? lying->error :
+		viewer(e->bytes, e->length - lying->missing, viewer_data);
+}
+
+static int run_stored(struct lying *lying)
+{
+	struct fixture *f = lying->f;
+	struct replay *replay;
+	size_t i;
+	int ret;
+
+	assert_int_equal(replay_new(f, f->v.root_fd, &replay), 0);
+	replay_set_logger(replay, quiet, &f->warnings);
+	replay_set_reader(replay, show_lying, lying);
+	for (i = 0; i < f->log->count; i++) {
+		assert_int_equal(replay_add_stored(
+			replay, 100 + i, &f->log->entries[i].session,
+			f->log->entries[i].bytes,
+			f->log->entries[i].length), 0);
+	}
+	lying->shown = 0;
+	ret = replay_run(replay, NULL, NULL, &f->result);
+	talloc_free(replay);
+	return ret;
+}
+
+/* Short records are copied, long ones, cancelled or not, shown. */
+static void test_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct lying lying = { .f = f };
+	struct step s = birth(f, RECORD_CREATE, ROOT, "x");
+	struct record cancel = { .type = RECORD_CANCEL };
+	int object = logged(f, 0, &s);
+	size_t i;
+
+	for (i = 0; i < 20; i++) {
+		s = write_to(object, 20000);
+		s.offset = i * 10000;
+		s.fill = (uint8_t)i;
+		logged(f, 0, &s);
+	}
+	s.fill = 'c';
+	vain(f, 0, &s);
+	cancel.cancels = f->log->sequences[0];
+	log_add(f->log, 0, &cancel);
+	assert_int_equal(run_stored(&lying), 0);
+	assert_int_equal(f->result.redone, 21);
+	assert_int_equal(f->result.cancelled, 2);
+	/* In the plan, and when it is redone. */
+	assert_int_equal(lying.shown, 40);
+	expect_model(f);
+
+	lying.missing = 1;
+	assert_int_equal(run_stored(&lying), EIO);
+	lying.missing = 0;
+	lying.error = ENOENT;
+	assert_int_equal(run_stored(&lying), ENOENT);
+	lying.error = 0;
+	assert_int_equal(run_stored(&lying), 0);
+	expect_model(f);
+}
+
 static void test_bad_records(void **state)
 {
 	struct fixture *f = *state;
@@ -926,6 +1006,7 @@ int main(void)
 		TEST(test_few_descriptors),
 		TEST(test_undone_by_the_next),
 		TEST(test_spill),
+		TEST(test_stored),
 		TEST(test_bad_records),
 	};
 
