@@ -197,6 +197,10 @@ def build_bench(bld, libs):
                 target='tests/test_histogram', install_path=None,
                 includes='tests/bench/client', cflags=WARNINGS,
                 use='CMOCKA')
+    bld.program(source=['tests/bench/scale/replay_speed.c'],
+                target='tests/mirror-replay-speed', cflags=WARNINGS,
+                includes='source/common source/mirrord', install_path=None,
+                use='mirrord_parts common ' + libs)
     if not bld.env.SAMBA_VERSION.startswith('4.17.'):
         # It calls functions that change with every version.
         return

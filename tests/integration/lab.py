@@ -15,6 +15,8 @@ import time
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), '../..'))
 ADDRESS = {'ALPHA': '10.77.0.200', 'BETA': '10.77.0.201'}
+# Only where a pair is told to have more services.
+FURTHER = {'GAMMA': '10.77.0.202', 'DELTA': '10.77.0.203'}
 CREDENTIALS = '-Utester%tester'
 
 
@@ -120,7 +122,8 @@ class Lab:
     def owner(self, service):
         """The node that has the service's address, or None."""
         for node in self.nodes_with_power():
-            if ADDRESS[service] + '/' in self.on(node, 'ip', '-br', 'addr'):
+            address = ADDRESS.get(service) or FURTHER[service]
+            if address + '/' in self.on(node, 'ip', '-br', 'addr'):
                 return node
         return None
 
@@ -131,10 +134,9 @@ class Lab:
             self.testbed, 'pid', n, check=False).strip().isdigit()]
 
     def wait_mirrored(self, volumes=('alpha', 'beta'), seconds=60):
-        service = {'alpha': 'ALPHA', 'beta': 'BETA'}
         for volume in volumes:
             self.wait('%s mirrored' % volume, lambda v=volume: self.mode(
-                self.owner(service[v]), v) == 'mirrored', seconds)
+                self.owner(v.upper()), v) == 'mirrored', seconds)
 
     def heal(self):
         """All nodes on, healthy, services at home, mirrored."""
