@@ -8,7 +8,7 @@ OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
 	soak network torture fuzz mutants crash chaos nightly model stage bench \
-	microbench
+	microbench scale
 
 all: build/configured
 	@$(WAF) build
@@ -24,6 +24,7 @@ help:
 	@echo "make nightly      the same for an hour"
 	@echo "make network      every single and double failure of the network, with clients [FAST=1] [SEED=..] [CELL=..]"
 	@echo "make bench        speed, against plain Samba and GlusterFS (an hour) [QUICK=1] [VARIANTS=..] [WORKLOADS=..]"
+	@echo "make scale        many clients and files, large stores, replays, takeovers, rings (half an hour) [QUICK=1] [PARTS=..]"
 	@echo "make torture      smbtorture with and without the module, compared"
 	@echo "make microbench   instructions of each part of a record's way, against stored counts [TIME=1] [UPDATE=1]"
 	@echo "make fuzz         fuzz targets [SECONDS=60]"
@@ -82,6 +83,9 @@ bench: stage
 	@tests/bench/bench $(if $(QUICK),--quick) \
 		$(if $(VARIANTS),--variants '$(VARIANTS)') \
 		$(if $(WORKLOADS),--workloads '$(WORKLOADS)')
+
+scale: stage
+	@tests/bench/scale/scale $(if $(QUICK),--quick) $(or $(PARTS),all)
 
 torture: stage
 	@tests/torture/compare
