@@ -60,6 +60,9 @@ def configure(cnf):
         cnf.check_cfg(package=package, args='--cflags --libs',
                       uselib_store=store)
     cnf.check_cc(lib='z', uselib_store='Z')
+    # Optional: link_aead.c loads the library itself, where it is of use.
+    if cnf.check_cc(header_name='intel-ipsec-mb.h', mandatory=False):
+        cnf.env.append_value('DEFINES', 'HAVE_IPSEC_MB')
     cnf.env.LIB_SMBCONF = ['smbconf']
     cnf.env.LIB_PTHREAD = ['pthread']
 

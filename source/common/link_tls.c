@@ -6,10 +6,8 @@
 #include <string.h>
 
 #include "link_key.h"
+#include "link_seal.h"
 #include "link_tls.h"
-
-/* The most that TLS puts into one record. */
-#define TLS_RECORD_MAX (16 * 1024)
 
 /* Read so many bytes by one call. */
 #define READ_SIZE (64 * 1024)
@@ -42,8 +40,12 @@ struct link_tls {
 	struct byte_queue *out;
 	struct byte_queue in;	/* cipher text */
 
+	/* Since the handshake is over. */
+	struct link_seal *reader;
+	struct link_seal *writer;
+
 	size_t unsealed;
-	uint8_t record[TLS_RECORD_MAX];
+	uint8_t record[LINK_SEAL_MAX];
 };
 
 static int give_key(gnutls_session_t session,
@@ -106,9 +108,34 @@ static ssize_t push_out(gnutls_transport_ptr_t transport,
 	return (ssize_t)length;
 }
 
+/* Read once from the socket. 0, EAGAIN, ECONNRESET when closed, else errno. */
+static int refill(struct link_tls *tls)
+{
+	uint8_t *room;
+	ssize_t got;
+
+	room = byte_queue_reserve(tls, &tls->in, READ_SIZE);
+	if (room == NULL) {
+		return ENOMEM;
+	}
+	do {
+		got = recv(tls->fd, room, READ_SIZE, MSG_DONTWAIT);
+	} while (got == -1 && errno == EINTR);
+	if (got == -1) {
+		return errno;
+	}
+	if (got == 0) {
+		return ECONNRESET;
+	}
+	tls->drained = got < READ_SIZE;
+	byte_queue_commit(&tls->in, (size_t)got);
+	return 0;
+}
+
 /*
- * GnuTLS receives: five bytes, then the rest of a TLS record, and so on. It
- * gets them from a queue that is filled by larger reads.
+ * GnuTLS receives, until the handshake is over: five bytes, then the rest of a
+ * TLS record, and so on, and never more than it needs. It gets them from a
+ * queue that is filled by larger reads.
  */
 static ssize_t pull_in(gnutls_transport_ptr_t transport,
 		       void *bytes,
@@ -118,30 +145,16 @@ static ssize_t pull_in(gnutls_transport_ptr_t transport,
 	size_t queued = byte_queue_length(&tls->in);
 
 	if (queued == 0) {
-		uint8_t *room;
-		ssize_t got;
+		int ret = refill(tls);
 
-		room = byte_queue_reserve(tls, &tls->in, READ_SIZE);
-		if (room == NULL) {
-			tls->error = ENOMEM;
-			gnutls_transport_set_errno(tls->session, ENOMEM);
-			return -1;
-		}
-		do {
-			got = recv(tls->fd, room, READ_SIZE, MSG_DONTWAIT);
-		} while (got == -1 && errno == EINTR);
-		if (got == -1) {
-			int ret = errno;
-
+		if (ret != 0) {
 			if (ret != EAGAIN) {
 				tls->error = ret;
 			}
 			gnutls_transport_set_errno(tls->session, ret);
 			return -1;
 		}
-		tls->drained = got != 0 && got < READ_SIZE;
-		byte_queue_commit(&tls->in, (size_t)got);
-		queued = (size_t)got;
+		queued = byte_queue_length(&tls->in);
 	}
 	if (length > queued) {
 		length = queued;
@@ -250,6 +263,22 @@ static int handshake_error(struct link_tls *tls, int code)
 	}
 }
 
+/* From here on the records are link_seal.c's. */
+static int leave_handshake(struct link_tls *tls)
+{
+	int ret;
+
+	/* It read no more than the handshake. */
+	if (gnutls_record_check_pending(tls->session) != 0) {
+		return EPROTO;
+	}
+	ret = link_seal_new(tls, tls->session, true, &tls->reader);
+	if (ret == 0) {
+		ret = link_seal_new(tls, tls->session, false, &tls->writer);
+	}
+	return ret;
+}
+
 int link_tls_handshake(struct link_tls *tls)
 {
 	int code;
@@ -257,7 +286,7 @@ int link_tls_handshake(struct link_tls *tls)
 	do {
 		code = gnutls_handshake(tls->session);
 		if (code == 0) {
-			return 0;
+			return leave_handshake(tls);
 		}
 		if (code == GNUTLS_E_AGAIN) {
 			return EAGAIN;
@@ -267,28 +296,33 @@ int link_tls_handshake(struct link_tls *tls)
 	return handshake_error(tls, code);
 }
 
+/* One TLS record of what waits and of what is elsewhere. */
 static int seal(struct link_tls *tls, const uint8_t *bytes, size_t length)
 {
-	while (length != 0) {
-		ssize_t sent;
+	const struct iovec pieces[2] = {
+		{ .iov_base = tls->record, .iov_len = tls->unsealed },
+		{ .iov_base = (uint8_t *)(uintptr_t)bytes, .iov_len = length },
+	};
+	size_t size = tls->unsealed + length + LINK_SEAL_OVERHEAD;
+	uint8_t *room;
+	int ret;
 
-		sent = gnutls_record_send(tls->session, bytes, length);
-		if (sent <= 0) {
-			/* Not "again": push_out() takes everything. */
-			return tls->error != 0 ? tls->error : EIO;
-		}
-		bytes += sent;
-		length -= (size_t)sent;
+	room = byte_queue_reserve(tls->out_ctx, tls->out, size);
+	if (room == NULL) {
+		return ENOMEM;
 	}
+	ret = link_seal_close(tls->writer, pieces, room);
+	if (ret != 0) {
+		return ret;
+	}
+	byte_queue_commit(tls->out, size);
+	tls->unsealed = 0;
 	return 0;
 }
 
 int link_tls_seal(struct link_tls *tls)
 {
-	size_t length = tls->unsealed;
-
-	tls->unsealed = 0;
-	return seal(tls, tls->record, length);
+	return tls->unsealed != 0 ? seal(tls, NULL, 0) : 0;
 }
 
 size_t link_tls_unsealed(const struct link_tls *tls)
@@ -304,64 +338,81 @@ int link_tls_write(struct link_tls *tls, const void *bytes, size_t length)
 {
 	const uint8_t *next = bytes;
 
-	while (length != 0) {
-		size_t part = TLS_RECORD_MAX - tls->unsealed;
-		int ret = 0;
+	while (tls->unsealed + length >= LINK_SEAL_MAX) {
+		size_t part = LINK_SEAL_MAX - tls->unsealed;
+		int ret;
 
-		if (part > length) {
-			part = length;
-		}
-		if (part == TLS_RECORD_MAX) {
-			ret = seal(tls, next, part);
-		} else {
-			memcpy(tls->record + tls->unsealed, next, part);
-			tls->unsealed += part;
-			if (tls->unsealed == TLS_RECORD_MAX) {
-				ret = link_tls_seal(tls);
-			}
-		}
+		ret = seal(tls, next, part);
 		if (ret != 0) {
 			return ret;
 		}
 		next += part;
 		length -= part;
 	}
+	if (length != 0) {
+		memcpy(tls->record + tls->unsealed, next, length);
+		tls->unsealed += length;
+	}
 	return 0;
 }
 
-bool link_tls_drained(struct link_tls *tls)
+/* Whole records that are here, as many as fit. */
+static int open_records(struct link_tls *tls,
+			uint8_t *buf,
+			size_t size,
+			size_t *_got)
 {
-	bool drained = tls->drained && byte_queue_length(&tls->in) == 0 &&
-		       gnutls_record_check_pending(tls->session) == 0;
+	size_t got = 0;
+	int ret = 0;
 
-	tls->drained = false;
-	return drained;
+	while (size - got >= LINK_SEAL_ROOM) {
+		const uint8_t *head = byte_queue_head(&tls->in);
+		size_t queued = byte_queue_length(&tls->in);
+		size_t length = link_seal_length(head, queued);
+		size_t opened;
+
+		if (length == 0) {
+			ret = link_seal_is_broken(head, queued) ? EBADMSG : 0;
+			break;
+		}
+		ret = link_seal_open(tls->reader, head, length, buf + got,
+				     &opened);
+		if (ret != 0) {
+			break;
+		}
+		byte_queue_consume(&tls->in, length);
+		got += opened;
+	}
+	/* What came before an error is as good as any; it is met again. */
+	*_got = got;
+	return got != 0 ? 0 : ret;
 }
 
 int link_tls_read(struct link_tls *tls, void *buf, size_t size, size_t *got)
 {
-	ssize_t code;
-
-	do {
-		code = gnutls_record_recv(tls->session, buf, size);
-		if (code > 0) {
-			*got = (size_t)code;
-			return 0;
-		}
-		if (code == GNUTLS_E_AGAIN) {
-			return EAGAIN;
-		}
-	} while (code < 0 && gnutls_error_is_fatal((int)code) == 0);
-
-	switch (code) {
-	case 0:
-	case GNUTLS_E_PREMATURE_TERMINATION:
-	case GNUTLS_E_FATAL_ALERT_RECEIVED:
-		return ECONNRESET;
-	case GNUTLS_E_PULL_ERROR:
-	case GNUTLS_E_PUSH_ERROR:
-		return tls->error != 0 ? tls->error : ECONNRESET;
-	default:
-		return EBADMSG;
+	if (size < LINK_TLS_READ_MIN) {
+		return EINVAL;
 	}
+	for (;;) {
+		int ret;
+
+		ret = open_records(tls, buf, size, got);
+		if (ret != 0 || *got != 0) {
+			return ret;
+		}
+		ret = refill(tls);
+		if (ret != 0) {
+			return ret;
+		}
+	}
+}
+
+bool link_tls_drained(struct link_tls *tls)
+{
+	bool drained = tls->drained &&
+		       link_seal_length(byte_queue_head(&tls->in),
+					byte_queue_length(&tls->in)) == 0;
+
+	tls->drained = false;
+	return drained;
 }

@@ -2,11 +2,12 @@
 /*
  * The TLS session of a link: TLS 1.3 with the cluster key (R6).
  *
- * Owns: the GnuTLS session, plain text that waits to become a TLS record,
- * cipher text that was received and not yet decrypted.
- * Does not own: the socket, and the queue of what is to be sent: to encrypt
- * only appends to it, so it never fails for want of room in the socket and
- * the link sends many TLS records by one call.
+ * Owns: the GnuTLS session, which makes the handshake; plain text that waits
+ * to become a TLS record, cipher text that was received and not yet decrypted.
+ * Does not own: what a TLS record looks like (link_seal.h); the socket, and
+ * the queue of what is to be sent: to encrypt only appends to it, so it never
+ * fails for want of room in the socket and the link sends many TLS records by
+ * one call.
  */
 
 #ifndef MIRROR_LINK_TLS_H
@@ -16,6 +17,7 @@
 #include <stddef.h>
 #include <talloc.h>
 #include "byte_queue.h"
+#include "link_seal.h"
 
 struct link_key;
 struct link_tls;
@@ -42,10 +44,10 @@ size_t link_tls_unsealed(const struct link_tls *tls);
 
 /*
  * Decrypt into buf. 0 with *got > 0, EAGAIN, ECONNRESET if closed, EBADMSG if
- * that was not from our peer. A buffer of less than LINK_TLS_READ_MIN bytes
- * costs a copy.
+ * that was not from our peer, EINVAL if the buffer has less than
+ * LINK_TLS_READ_MIN bytes.
  */
-#define LINK_TLS_READ_MIN (16 * 1024)
+#define LINK_TLS_READ_MIN LINK_SEAL_ROOM
 int link_tls_read(struct link_tls *tls, void *buf, size_t size, size_t *got);
 
 /*
