@@ -18,7 +18,7 @@ KINDS = {'write-1m': 500, 'write-64k': 8000, 'write-4k': 50000,
          'setxattr': 50000}
 MAKE = {'ext4': ('mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=0'),
         'xfs': ('mkfs.xfs', '-q', '-f')}
-DISK_MB = 3072
+DISK_MB = {False: 3072, True: 512}      # quick or not
 MB = 1000000
 
 
@@ -45,7 +45,7 @@ def measure(args):
             tempfile.TemporaryDirectory(dir='/dev/shm') as store, \
             tempfile.TemporaryDirectory() as folder:
         # Every block is written before it is measured.
-        for _ in range(DISK_MB):
+        for _ in range(DISK_MB[args.quick]):
             disk.write(bytes(1 << 20))
         disk.flush()
         device = run('losetup', '-f', '--show', disk.name).strip()

@@ -12,7 +12,7 @@ from lab import TOP, LabError, say
 from report import percentile
 import tables
 
-RECORDS = (0, 256, 1024, 3500)
+RECORDS = (1, 256, 1024, 3500)
 MIB = 1 << 20
 SERVED = re.compile(r'mounted (\d+), replayed (\d+): (\d+) records, '
                     r'(\d+) bytes')
