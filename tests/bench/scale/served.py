@@ -66,7 +66,10 @@ class Servers:
 
 
 def pair_and_plain():
-    return {name: variants.VARIANTS[name] for name in ('plain', 'mirror')}
+    """With the store that the product has unless told otherwise."""
+    return {'plain': variants.VARIANTS['plain'],
+            'mirror': variants.VARIANTS['mirror'].like(
+                'the pair', None, {'store': '256M'})}
 
 
 def in_turns(args, servers, workloads):
@@ -119,8 +122,8 @@ def tell_clients(samples):
             megabytes(samples, workload, 'mirror', 'n1')))
     return ('Clients with a connection each, one operation in flight on each '
             'of them. Memory in MiB, of the nodes\' processes and of their '
-            'files in RAM; the partner\'s has two stores of 64 MiB, of which '
-            'one is used.\n\n' +
+            'files in RAM; each node of the pair has a store of 256 MiB, the '
+            'owner that of the other volume.\n\n' +
             tables.table(('workload, clients', 'plain, /s', 'speed ÷ plain',
                           'p99 ÷ plain', 'plain, MiB', 'owner, MiB',
                           'partner, MiB'), rows))
