@@ -5,7 +5,9 @@
  *   advance ─► nobody has the old epoch any more ─► syncfs ─► WIPE ─► wiped
  *
  * One epoch is on this way at a time; those that are closed meanwhile go
- * together the next time.
+ * together the next time. So do those that are closed only because they are
+ * large, as long as there is room for more: each syncfs costs the clients some
+ * of the disk's time, and what is short-lived never gets there.
  */
 
 #include <errno.h>
@@ -17,6 +19,10 @@
 
 #define WIPE_MS 10000
 #define RETRY_MS 1000
+
+/* So many of the ring are synced together under load; the others have room for
+ * what comes meanwhile. */
+#define TOGETHER (PAGE_EPOCH_RING / 2)
 
 static void wipe_done(struct tevent_req *req)
 {
@@ -90,6 +96,10 @@ static void close_epoch(struct owner *owner)
 	    owner_now() < owner->epoch_retry) {
 		return;
 	}
+	if (owner->closed - state_page_wiped(owner->page) < TOGETHER &&
+	    owner_now() < owner->close_at) {
+		return;
+	}
 	/* R8: every operation of these epochs has been applied. */
 	if (state_page_epoch_busy(owner->page, owner->closed)) {
 		return;
@@ -109,6 +119,7 @@ static void advance_epoch(struct owner *owner)
 	uint64_t now = owner_now();
 	bool first = owner->closed <= state_page_wiped(owner->page);
 	bool half = used > state_page_capacity(owner->page) / 2;
+	bool old = now >= owner->next_epoch;
 
 	if (used == 0) {
 		/* Age counts from the first record. */
@@ -118,12 +129,13 @@ static void advance_epoch(struct owner *owner)
 		return;
 	}
 	/* While one is on its way a new one is begun only for room. */
-	if (!half && (now < owner->next_epoch || !first)) {
+	if (!half && !(old && first)) {
 		return;
 	}
 	if (state_page_advance(owner->page, &owner->closed) == 0) {
 		owner->next_epoch = now +
 			owner->mirrord->config->epoch_interval_ms;
+		owner->close_at = old ? now : owner->next_epoch;
 	}
 }
 

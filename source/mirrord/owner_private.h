@@ -57,6 +57,7 @@ struct owner {
 
 	/* epochs */
 	uint64_t next_epoch;	/* ms */
+	uint64_t close_at;	/* ms: what is closed waits no longer */
 	uint64_t closed;	/* highest closed epoch */
 	uint64_t closed_at;	/* ms, of the oldest that is not wiped */
 	uint64_t closing;	/* the one that is being synced and wiped */

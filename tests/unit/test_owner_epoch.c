@@ -223,6 +223,62 @@ static void test_never_after_an_error(void **state)
 	assert_int_equal(state_page_wiped(world->owner->page), wiped);
 }
 
+/* The epoch is closed for room, not for its age. */
+static void fill_half(struct world *world, uint8_t id)
+{
+	const struct mirror_id file = { .bytes = { 3, id } };
+	const struct page_lock lock = page_lock_bytes(&file, 0, 10);
+	struct page_hold hold = { .count = 0 };
+
+	assert_int_equal(state_page_lock(world->owner->page, world->slot,
+					 &lock, 1, &hold), 0);
+	assert_int_equal(state_page_tag(world->owner->page, &hold,
+					world->regime, (1 << 19) + 1000), 0);
+	state_page_unlock(world->owner->page, &hold);
+	owner_epoch_look(world->owner);
+}
+
+/* R8, R9: under load several epochs go with one syncfs; none waits longer than
+ * the interval. */
+static void test_together_under_load(void **state)
+{
+	struct world *world = *state;
+	uint64_t epoch = state_page_epoch(world->owner->page);
+
+	world->owner->next_epoch = stub.now + 1000;
+	fill_half(world, 1);
+	assert_int_equal(state_page_epoch(world->owner->page), epoch + 1);
+	assert_int_equal(stub.syncs, 0);
+	fill_half(world, 2);
+	assert_int_equal(state_page_epoch(world->owner->page), epoch + 2);
+	assert_int_equal(stub.syncs, 1);
+	tevent_req_done(stub.sync);
+	assert_int_equal(stub.wiped, epoch + 1);
+	tevent_req_done(stub.wipe);
+	assert_int_equal(state_page_wiped(world->owner->page), epoch + 1);
+
+	fill_half(world, 3);
+	assert_int_equal(stub.syncs, 1);
+	stub.now += 999;
+	owner_epoch_look(world->owner);
+	assert_int_equal(stub.syncs, 1);
+	stub.now += 1;
+	owner_epoch_look(world->owner);
+	assert_int_equal(stub.syncs, 2);
+}
+
+/* What is closed for its age does not wait for a second one. */
+static void test_old_one_goes_alone(void **state)
+{
+	struct world *world = *state;
+	struct page_hold hold;
+
+	send_one(world, &hold, 1);
+	state_page_unlock(world->owner->page, &hold);
+	later(world);
+	assert_int_equal(stub.syncs, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_world, free_world)
 
 int main(void)
@@ -230,6 +286,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_closed_when_nothing_is_in_flight),
 		TEST(test_never_after_an_error),
+		TEST(test_together_under_load),
+		TEST(test_old_one_goes_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
