@@ -144,6 +144,16 @@ def build(bld):
                     includes='source/vfs_mirror',
                     cflags=WARNINGS + bld.env.SAMBA_FLAGS,
                     use='common CMOCKA ' + libs)
+        bld.program(source=['tests/unit/module/test_batch.c',
+                            'tests/unit/module/smbd_stubs.c',
+                            'source/vfs_mirror/batch.c',
+                            'source/vfs_mirror/operation.c',
+                            'source/vfs_mirror/operation_trace.c',
+                            'source/vfs_mirror/sender.c'],
+                    target='tests/test_batch', install_path=None,
+                    includes='source/vfs_mirror',
+                    cflags=WARNINGS + bld.env.SAMBA_FLAGS,
+                    use='common CMOCKA ' + libs)
     mains = sources(bld, 'tests/clients/mirror-*.c')
     parts = [n for n in sources(bld, 'tests/clients/*.c') if n not in mains]
     for node in mains:
@@ -222,6 +232,7 @@ def build_micro(bld, libs):
         cases.append('tests/bench/micro/micro_path.c')
         bld.objects(source=['tests/bench/micro/micro_smbd.c',
                             'tests/unit/module/smbd_stubs.c',
+                            'source/vfs_mirror/batch.c',
                             'source/vfs_mirror/operation.c',
                             'source/vfs_mirror/operation_trace.c',
                             'source/vfs_mirror/sender.c'],

@@ -260,6 +260,7 @@ struct tevent_req *mirror_pwrite_send(struct vfs_handle_struct *handle,
 	operation->done = pwrite_done;
 	state->operation = operation;
 	volume->num_async++;
+	volume->client = handle->conn->sconn->client;
 	tevent_req_set_cleanup_fn(req, pwrite_cleanup);
 	if (operation_start(operation) == -1) {
 		int error = errno;

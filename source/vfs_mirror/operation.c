@@ -606,8 +606,10 @@ int operation_start(struct mirror_operation *operation)
 		return -1;
 	}
 	operation->driven = true;
-	sender_service(volume);
+	operation->starting = true;
+	sender_prepare(volume);
 	operation_advance(operation);
+	operation->starting = false;
 	operation->driven = false;
 	if (operation->state == OPERATION_DONE) {
 		operation->done(operation, operation->private_data);

@@ -84,6 +84,7 @@ struct mirror_operation {
 	bool applied;
 	bool deferred;
 	bool driven;	/* somebody up the stack drives it */
+	bool starting;	/* asynchronous, and its request was read just now */
 	int error;	/* errno of apply, 0 if it worked */
 	struct operation_trace *trace;	/* NULL: not traced */
 };

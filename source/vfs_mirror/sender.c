@@ -5,6 +5,7 @@
 #include "smbd/smbd.h"
 #include "smbd/globals.h"
 #include <poll.h>
+#include "batch.h"
 #include "operation_trace.h"
 #include "sender.h"
 
@@ -31,6 +32,7 @@ static void link_drop(struct mirror_volume *volume, uint32_t retry_us)
 {
 	TALLOC_FREE(volume->fde);
 	TALLOC_FREE(volume->link);
+	batch_pushed(volume);
 	volume->state = SENDER_NONE;
 	volume->next_attempt = sender_now() + retry_us;
 	if (volume->failing_since == 0) {
@@ -106,16 +108,20 @@ static void operation_queue(struct mirror_volume *volume,
 		{ .iov_base = discard_const(operation->record.data),
 		  .iov_len = operation->record.data_length },
 	};
+	bool may_wait = batch_may_wait(volume, operation);
 	int ret;
 
 	frame_header_push(header, FRAME_RECORD,
 			  operation->head_length +
 			  operation->record.data_length);
-	/* Not kept back to go with the next one, though nobody waits for a
-	 * deferred one: it is applied next, and we may die (R1). */
+	if (may_wait) {
+		link_cork(volume->link);
+	}
 	ret = link_send(volume->link, iov, 3);
 	if (ret != 0) {
 		link_failed(volume, "lost", ret);
+	} else if (!may_wait && volume->num_held > 0) {
+		sender_push(volume);
 	}
 }
 
@@ -220,10 +226,11 @@ static void link_read(struct mirror_volume *volume)
 
 static void link_watch(struct mirror_volume *volume);
 
-static void sender_push(struct mirror_volume *volume)
+void sender_push(struct mirror_volume *volume)
 {
 	int ret;
 
+	batch_pushed(volume);
 	if (volume->state < SENDER_HELLO) {
 		return;
 	}
@@ -231,6 +238,7 @@ static void sender_push(struct mirror_volume *volume)
 	if (ret != 0 && ret != EAGAIN) {
 		link_failed(volume, "lost", ret);
 	}
+	link_watch(volume);
 }
 
 void sender_service(struct mirror_volume *volume)
@@ -261,6 +269,14 @@ void sender_service(struct mirror_volume *volume)
 		volume->failing_since = sender_now();
 	}
 	link_watch(volume);
+}
+
+void sender_prepare(struct mirror_volume *volume)
+{
+	if (volume->state != SENDER_READY ||
+	    volume->regime != state_page_regime(volume->page)) {
+		sender_service(volume);
+	}
 }
 
 void sender_wait(struct mirror_volume *volume, uint32_t microseconds)
@@ -360,7 +376,8 @@ static void link_watch(struct mirror_volume *volume)
 			return;
 		}
 	}
-	if (link_events(volume->link) & POLLOUT) {
+	/* What is kept back is not there because the socket is full. */
+	if (volume->num_held == 0 && (link_events(volume->link) & POLLOUT)) {
 		flags |= TEVENT_FD_WRITE;
 	}
 	if (tevent_fd_get_flags(volume->fde) != flags) {
@@ -383,6 +400,7 @@ void sender_watch(struct mirror_volume *volume, struct tevent_context *ev)
 static int volume_destructor(struct mirror_volume *volume)
 {
 	DLIST_REMOVE(volumes, volume);
+	batch_pushed(volume);
 	if (volume->root_fd != -1) {
 		close(volume->root_fd);
 	}

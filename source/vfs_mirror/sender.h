@@ -58,6 +58,8 @@ struct mirror_volume {
 	struct tevent_fd *fde;
 	struct timer *timer;
 	uint32_t num_async;
+	struct smbXsrv_client *client;	/* whose writes they are */
+	uint32_t num_held;	/* records that the link keeps back: batch.h */
 
 	struct trace *trace;	/* NULL: there is none */
 	struct request_trace *traced;	/* see operation_trace.h */
@@ -82,6 +84,13 @@ void sender_close(struct mirror_volume *volume);
  * Acknowledged operations are marked, not advanced.
  */
 void sender_service(struct mirror_volume *volume);
+
+/* What is less: for an operation that nobody waits for in a VFS call. What is
+ * kept back stays so, and what came is left to the event loop. */
+void sender_prepare(struct mirror_volume *volume);
+
+/* Send what is kept back. */
+void sender_push(struct mirror_volume *volume);
 
 /* Wait until the link has something to do, but no longer than this. */
 void sender_wait(struct mirror_volume *volume, uint32_t microseconds);

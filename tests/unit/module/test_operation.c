@@ -39,6 +39,11 @@ void sender_service(struct mirror_volume *volume)
 	}
 }
 
+void sender_prepare(struct mirror_volume *volume)
+{
+	sender_service(volume);
+}
+
 void sender_wait(struct mirror_volume *volume, uint32_t microseconds)
 {
 	/* A test that waits for ever has failed. */
