@@ -402,9 +402,9 @@ static void operation_wait(struct mirror_volume *volume,
 		return;
 	}
 	if (for_link) {
-		sender_wait(volume, WAIT_ACK_US);
+		sender_wait(volume, WAIT_ACK_US, true);
 	} else {
-		sender_wait(volume, *backoff);
+		sender_wait(volume, *backoff, false);
 		*backoff = MIN(*backoff * 2, WAIT_MAX_US);
 	}
 	sender_service(volume);

@@ -5,6 +5,7 @@
 #include "smbd/smbd.h"
 #include "smbd/globals.h"
 #include <poll.h>
+#include <sched.h>
 #include "batch.h"
 #include "operation_trace.h"
 #include "sender.h"
@@ -15,6 +16,8 @@
 #define PATIENCE_US 300000
 /* While writes are in flight, how often to look for a new regime. */
 #define TICK_MS 20
+/* Waiting for the partner, stay awake for so long. */
+#define AWAKE_US 50
 
 static struct mirror_volume *volumes;
 
@@ -279,7 +282,31 @@ void sender_prepare(struct mirror_volume *volume)
 	}
 }
 
-void sender_wait(struct mirror_volume *volume, uint32_t microseconds)
+/*
+ * To sleep and be woken costs more than most round trips, above all in a
+ * virtual machine whose idle processor halts. Whoever else wants the processor
+ * gets it.
+ */
+static bool poll_awake(struct pollfd *pollfd)
+{
+	uint64_t end = 0;
+
+	while (poll(pollfd, 1, 0) == 0) {
+		uint64_t now = sender_now();
+
+		if (end == 0) {
+			end = now + AWAKE_US;
+		} else if (now >= end) {
+			return false;
+		}
+		sched_yield();
+	}
+	return true;
+}
+
+void sender_wait(struct mirror_volume *volume,
+		 uint32_t microseconds,
+		 bool for_answer)
 {
 	struct timespec timeout = {
 		.tv_sec = microseconds / 1000000,
@@ -295,7 +322,9 @@ void sender_wait(struct mirror_volume *volume, uint32_t microseconds)
 		timeout.tv_sec = 0;
 		timeout.tv_nsec = MIN(microseconds, 5000) * 1000;
 	}
-	ppoll(&pollfd, 1, &timeout, NULL);
+	if (!for_answer || volume->link == NULL || !poll_awake(&pollfd)) {
+		ppoll(&pollfd, 1, &timeout, NULL);
+	}
 	volume->look = true;
 }
 
@@ -431,7 +460,7 @@ static void first_link(struct mirror_volume *volume)
 	       volume->state != SENDER_READY && sender_now() < end) {
 		sender_service(volume);
 		if (volume->state != SENDER_READY) {
-			sender_wait(volume, RETRY_US);
+			sender_wait(volume, RETRY_US, false);
 		}
 	}
 }

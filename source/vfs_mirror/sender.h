@@ -92,8 +92,13 @@ void sender_prepare(struct mirror_volume *volume);
 /* Send what is kept back. */
 void sender_push(struct mirror_volume *volume);
 
-/* Wait until the link has something to do, but no longer than this. */
-void sender_wait(struct mirror_volume *volume, uint32_t microseconds);
+/*
+ * Wait until the link has something to do, but no longer than this. With
+ * for_answer the partner's is expected soon, and we stay awake for a moment.
+ */
+void sender_wait(struct mirror_volume *volume,
+		 uint32_t microseconds,
+		 bool for_answer);
 
 /* Number and encode the operation's record for the epoch that it holds, and
  * queue it. 0 or errno. */

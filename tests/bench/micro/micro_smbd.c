@@ -135,7 +135,7 @@ struct micro_smbd *micro_smbd_open(TALLOC_CTX *mem_ctx,
 	/* Under valgrind it takes longer than the module would wait. */
 	sender_service(smbd->volume);
 	while (smbd->volume->state != SENDER_READY) {
-		sender_wait(smbd->volume, 0);
+		sender_wait(smbd->volume, 0, false);
 		sender_service(smbd->volume);
 	}
 	smbd->directory.bytes[0] = smbd->file.bytes[0] = MIRROR_ID_CHOSEN;

@@ -44,7 +44,9 @@ void sender_prepare(struct mirror_volume *volume)
 	sender_service(volume);
 }
 
-void sender_wait(struct mirror_volume *volume, uint32_t microseconds)
+void sender_wait(struct mirror_volume *volume,
+		 uint32_t microseconds,
+		 bool for_answer)
 {
 	/* A test that waits for ever has failed. */
 	assert_true(++waits < 100);
