@@ -100,6 +100,8 @@ class Lab:
         return {volume['name']: volume for volume in answer['volumes']}
 
     def mode(self, node, volume):
+        if node is None:    # nobody has it just now
+            return None
         try:
             return self.status(node)[volume].get('mode')
         except (LabError, ValueError, KeyError):
