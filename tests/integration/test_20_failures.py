@@ -414,8 +414,8 @@ exec /usr/sbin/mirrorctl.real "$@"
 
 
 def test_mirrord_killed_while_monitored(lab):
-    """A mirrord that dies between two steps of ctdb's monitor event is started
-    again as at other times; its node keeps its services.
+    """R5: a mirrord that dies between two steps of ctdb's monitor event is
+    started again as at other times; its node keeps its services.
 
     Seen to fail with a monitor event that asks for the health once.
     """
