@@ -289,9 +289,10 @@ void sender_prepare(struct mirror_volume *volume)
  */
 static bool poll_awake(struct pollfd *pollfd)
 {
+	const struct timespec at_once = { .tv_sec = 0 };
 	uint64_t end = 0;
 
-	while (poll(pollfd, 1, 0) == 0) {
+	while (ppoll(pollfd, 1, &at_once, NULL) == 0) {
 		uint64_t now = sender_now();
 
 		if (end == 0) {
