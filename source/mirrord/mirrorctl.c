@@ -17,32 +17,16 @@
 #include <unistd.h>
 #include "../common/config.h"
 #include "control.h"
+#include "mirrorctl.h"
 #include "trace_command.h"
 
 /* Of Samba's loadparm; its header is private to Samba. */
 bool lp_load_global(const char *file);
 
-#define EXIT_DONE 0
-#define EXIT_FAILED 1
-#define EXIT_USAGE 2
-#define EXIT_NOT_YET 3
-
 #define DEFAULT_WAIT_MS 60000
 /* A mirrord that says nothing for so long on top of that hangs. */
 #define ANSWER_SECONDS 5
 #define DEFAULT_TRACE_SECONDS 10
-
-struct arguments {
-	const char *config_file;
-	const char *socket;
-	bool json;
-	bool accept_loss;
-	int wait_ms;		/* -1: not said */
-	double seconds;		/* of a trace */
-	int count;
-	char **words;		/* after the verb */
-	struct mirror_config *config;	/* NULL until it is needed */
-};
 
 static TALLOC_CTX *ctx;
 
@@ -214,6 +198,28 @@ static int finish(struct arguments *arguments, json_t *reply)
 	}
 	json_decref(reply);
 	return code;
+}
+
+/* For commands in files of their own. */
+
+TALLOC_CTX *mirrorctl_ctx(void)
+{
+	return ctx;
+}
+
+struct mirror_config *mirrorctl_config(struct arguments *arguments)
+{
+	return config(arguments);
+}
+
+json_t *mirrorctl_ask(struct arguments *arguments, json_t *request)
+{
+	return ask(arguments, request);
+}
+
+int mirrorctl_finish(struct arguments *arguments, json_t *reply)
+{
+	return finish(arguments, reply);
 }
 
 /* ------------------------------------------------------------------ status */

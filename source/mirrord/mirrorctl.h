@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the commands of mirrorctl share. Each is a row of the table in
+ * mirrorctl.c; larger ones are in files of their own.
+ *
+ * Owns: arguments, asking mirrord, the exit status.
+ * Does not own: what mirrord answers (control.h).
+ */
+
+#ifndef MIRRORD_MIRRORCTL_H
+#define MIRRORD_MIRRORCTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <talloc.h>
+#include "../common/config.h"
+
+#define EXIT_DONE 0
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+#define EXIT_NOT_YET 3
+
+struct arguments {
+	const char *config_file;
+	const char *socket;
+	bool json;
+	bool accept_loss;
+	int wait_ms;		/* -1: not said */
+	double seconds;		/* of a trace */
+	int count;
+	char **words;		/* after the verb; a word that begins
+				   with - is an option */
+	struct mirror_config *config;	/* NULL until it is needed */
+};
+
+/* Everything that lives until the end. */
+TALLOC_CTX *mirrorctl_ctx(void);
+
+/* Reads the configuration if need be; ends the program if it is wrong. */
+struct mirror_config *mirrorctl_config(struct arguments *arguments);
+
+/* Takes over request. Ends the program when mirrord does not answer. */
+json_t *mirrorctl_ask(struct arguments *arguments, json_t *request);
+
+/* Tell the reply's text, or all of it with --json. Takes over reply; the exit
+ * status is its code. */
+int mirrorctl_finish(struct arguments *arguments, json_t *reply);
+
+#endif /* MIRRORD_MIRRORCTL_H */
