@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "client.h"
 #include "control.h"
@@ -16,6 +17,8 @@
 #define EXIT_NO_ARPD 4
 #define SOCKET_PATH "/run/samba-mirror/" ARPD_CONTROL
 #define ANSWER_SECONDS 10
+/* So long it takes at most until one that died is replaced. */
+#define START_SECONDS 5
 /* A port that is down for so long, and not passed through, makes a node
  * unhealthy: not one that is just being taken care of. */
 #define MONITOR_SECONDS 5.0
@@ -27,15 +30,17 @@ static int no_arpd(void)
 	return EXIT_NO_ARPD;
 }
 
-/* NULL: *code is the exit code, and it was said why. */
-static json_t *ask(json_t *request, int *code)
+/* Takes over request. NULL: errno says why, ECONNREFUSED or ENOENT that none
+ * is running, ECONNRESET that it ended meanwhile, EAGAIN that it hangs. */
+static json_t *exchange(json_t *request)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const struct timeval patience = { .tv_sec = ANSWER_SECONDS };
 	char *text = json_dumps(request, JSON_COMPACT);
 	json_error_t error;
 	json_t *answer = NULL;
-	FILE *file;
+	FILE *file = NULL;
+	int reason = ENOMEM;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	json_decref(request);
@@ -43,26 +48,47 @@ static json_t *ask(json_t *request, int *code)
 		 SOCKET_PATH);
 	if (fd == -1 || text == NULL ||
 	    connect(fd, (struct sockaddr *)&address, sizeof(address)) == -1) {
-		*code = no_arpd();
-		free(text);
-		return NULL;
+		reason = errno;
+		goto done;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	file = fdopen(fd, "r+");
-	if (file != NULL && dprintf(fd, "%s\n", text) > 0) {
+	file = fdopen(fd, "r");
+	if (file == NULL) {
+		reason = errno;
+		goto done;
+	}
+	errno = 0;
+	if (send(fd, text, strlen(text), MSG_NOSIGNAL) != -1 &&
+	    send(fd, "\n", 1, MSG_NOSIGNAL) != -1) {
 		answer = json_loadf(file, JSON_DISABLE_EOF_CHECK, &error);
 	}
+	reason = errno == EAGAIN ? EAGAIN : ECONNRESET;
+done:
 	free(text);
-	if (answer == NULL) {
-		fprintf(stderr, "mirror-arpd: the running one did not "
-			"answer\n");
-		*code = EXIT_FAILURE;
-	} else {
-		*code = (int)json_integer_value(json_object_get(answer,
-								"code"));
-	}
 	if (file != NULL) {
 		fclose(file);
+	} else if (fd != -1) {
+		close(fd);
+	}
+	errno = reason;
+	return answer;
+}
+
+/* NULL: *code is the exit code, and it was said why. */
+static json_t *ask(json_t *request, int *code)
+{
+	json_t *answer = exchange(request);
+
+	if (answer != NULL) {
+		*code = (int)json_integer_value(json_object_get(answer,
+								"code"));
+	} else if (errno == ECONNRESET || errno == EAGAIN) {
+		fprintf(stderr, "mirror-arpd: the running one %s\n",
+			errno == EAGAIN ? "does not answer" :
+			"ended meanwhile");
+		*code = EXIT_FAILURE;
+	} else {
+		*code = no_arpd();
 	}
 	return answer;
 }
@@ -213,6 +239,27 @@ static const json_t *interface_named(const json_t *status, const char *name)
 	return NULL;
 }
 
+/* One that ends, or has just been started, is not there for a moment. */
+static json_t *ask_patiently(const char *verb, int *code)
+{
+	const struct timespec turn = { .tv_nsec = 50000000 };
+	int turns = START_SECONDS * 20;
+	json_t *answer;
+
+	for (; turns > 0; turns--) {
+		answer = exchange(json_pack("{s:s}", "verb", verb));
+		if (answer != NULL) {
+			*code = EXIT_SUCCESS;
+			return answer;
+		}
+		if (errno == EAGAIN) {
+			break;
+		}
+		nanosleep(&turn, NULL);
+	}
+	return ask(json_pack("{s:s}", "verb", verb), code);
+}
+
 /* For ctdb's monitor: a port that is down is no reason to move a service while
  * another node passes its traffic through. */
 static int do_monitor(int argc, char **argv)
@@ -225,7 +272,7 @@ static int do_monitor(int argc, char **argv)
 	if (argc != 0) {
 		return EXIT_USAGE;
 	}
-	answer = ask(json_pack("{s:s}", "verb", "status"), &code);
+	answer = ask_patiently("status", &code);
 	if (answer == NULL) {
 		return code;
 	}

@@ -175,12 +175,23 @@ def test_a_dead_daemon_takes_nothing_with_it(lab):
 
 
 def test_a_killed_half_is_replaced(lab):
-    """The unprivileged process dies: the privileged one starts another.
+    """The unprivileged process dies: the privileged one starts another. ctdb's
+    monitor event, which is asking it just then, is no reason to move services.
     """
     made = streams(lab, ('client', ADDRESS['ALPHA']))
     old = arpd_pids(lab, 'n0')
     child = max(old, key=int)
+    lab.on('n0', 'kill', '-STOP', child)
+    monitor = subprocess.Popen(
+        (lab.testbed, 'exec', 'n0', 'mirror-arpd', 'monitor'), env=lab.env,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    lab.wait('it asks', lambda: 'pid=%s,' % lab.on(
+        'n0', 'pgrep', '-f', '^mirror-arpd monitor').strip() in lab.on(
+            'n0', 'ss', '-xHnp', 'state', 'established'))
     lab.on('n0', 'kill', '-KILL', child)
+    said, _ = monitor.communicate(timeout=30)
+    assert monitor.returncode == 0, said
     lab.wait('another one', lambda: len(arpd_pids(lab, 'n0')) == 2 and
              child not in arpd_pids(lab, 'n0'))
     assert min(old, key=int) in arpd_pids(lab, 'n0')
