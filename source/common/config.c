@@ -9,19 +9,11 @@
 #include <strings.h>
 
 #include "config.h"
-
-/*
- * All that we need of Samba's loadparm. smbd has it, and libsmbconf.so.0; the
- * header is private to Samba.
- */
-#define GLOBAL_SECTION (-1)
-const char *lp_parm_const_string(int snum,
-				 const char *type,
-				 const char *option,
-				 const char *fallback);
+#include "config_table.h"
 
 #define CONFIG_NAME_MAX 48	/* a volume's name names files, too */
 #define CONFIG_NETBIOS_MAX 15
+#define CONFIG_INTERFACE_MAX 15
 #define CONFIG_PNN_MAX 4095
 
 enum option_kind {
@@ -121,7 +113,7 @@ static const char *get(const char *option)
 {
 	const char *value;
 
-	value = lp_parm_const_string(GLOBAL_SECTION, "mirror", option, NULL);
+	value = config_table_get("mirror", option);
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
@@ -280,8 +272,7 @@ static bool read_local_locks(struct reader *r)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		const char *text = lp_parm_const_string(
-			GLOBAL_SECTION, "ctdb", databases[i], NULL);
+		const char *text = config_table_get("ctdb", databases[i]);
 		bool clustered = true;
 
 		if (text != NULL && !parse_bool(text, &clustered)) {
@@ -473,27 +464,98 @@ static bool read_volume(struct reader *r, struct config_service *service,
 	return true;
 }
 
-static bool check_addresses(struct reader *r,
-			    const struct config_service *service)
+static bool good_interface(const char *name)
 {
-	uint8_t buf[sizeof(struct in6_addr)];
-	const char **address;
+	size_t i;
 
-	for (address = service->addresses; *address != NULL; address++) {
-		const struct config_service *other;
-
-		if (inet_pton(AF_INET, *address, buf) != 1 &&
-		    inet_pton(AF_INET6, *address, buf) != 1) {
-			return PROBLEM(r, "mirror:%s addresses: `%s' is no IP "
-				       "address, for example: "
-				       "mirror:%s addresses = 192.168.1.20",
-				       service->name, *address, service->name);
+	for (i = 0; name[i] != '\0'; i++) {
+		if (!isalnum((unsigned char)name[i]) &&
+		    strchr("-_.:", name[i]) == NULL) {
+			return false;
 		}
-		other = config_service_by_address(r->config, *address);
-		if (other != NULL && other != service) {
-			return PROBLEM(r, "mirror:%s addresses: %s belongs to "
-				       "service %s, too", service->name,
-				       *address, other->name);
+	}
+	return i > 0 && i <= CONFIG_INTERFACE_MAX;
+}
+
+static bool wrong_address(struct reader *r,
+			  const struct config_service *service,
+			  const char *word)
+{
+	return PROBLEM(r, "mirror:%s addresses: `%s' is no IP address, for "
+		       "example: mirror:%s addresses = 192.168.1.20/24@eth0 "
+		       "or 192.168.1.20", service->name, word, service->name);
+}
+
+/* ADDRESS[/PREFIX][@INTERFACE], taken apart in place. */
+static bool read_address(struct reader *r, struct config_service *service,
+			 size_t i)
+{
+	char *word = talloc_strdup(service, service->addresses[i]);
+	char canonical[INET6_ADDRSTRLEN];
+	uint8_t buf[sizeof(struct in6_addr)];
+	char *interface, *prefix;
+	uint64_t bits = 0;
+	int family;
+
+	if (word == NULL) {
+		return PROBLEM(r, "out of memory");
+	}
+	interface = strchr(word, '@');
+	if (interface != NULL) {
+		*interface++ = '\0';
+		if (!good_interface(interface)) {
+			return wrong_address(r, service,
+					     service->addresses[i]);
+		}
+	}
+	prefix = strchr(word, '/');
+	if (prefix != NULL) {
+		*prefix++ = '\0';
+	}
+	family = strchr(word, ':') != NULL ? AF_INET6 : AF_INET;
+	if (inet_pton(family, word, buf) != 1 ||
+	    (interface != NULL && prefix == NULL) ||
+	    (prefix != NULL && (!parse_number(prefix, false, &bits) ||
+				bits == 0 ||
+				bits > (family == AF_INET ? 32 : 128)))) {
+		return wrong_address(r, service, service->addresses[i]);
+	}
+	inet_ntop(family, buf, canonical, sizeof(canonical));
+	service->addresses[i] = talloc_strdup(service->addresses, canonical);
+	service->places[i] = (struct config_place){
+		.prefix = (uint32_t)bits,
+		.interface = interface,
+	};
+	return true;
+}
+
+static bool check_addresses(struct reader *r, struct config_service *service,
+			    size_t count)
+{
+	size_t i, k;
+
+	service->places = talloc_zero_array(service, struct config_place,
+					    count);
+	for (i = 0; i < count; i++) {
+		struct config_service **other = r->config->services;
+
+		if (!read_address(r, service, i)) {
+			return false;
+		}
+		for (; *other != NULL; other++) {
+			/* Of our own: those before. */
+			for (k = 0; (*other)->addresses[k] != NULL &&
+			     !(*other == service && k == i); k++) {
+				if (strcmp((*other)->addresses[k],
+					   service->addresses[i]) == 0) {
+					return PROBLEM(
+						r, "mirror:%s addresses: %s "
+						"belongs to service %s, too",
+						service->name,
+						service->addresses[i],
+						(*other)->name);
+				}
+			}
 		}
 	}
 	return true;
@@ -537,8 +599,14 @@ static bool read_service(struct reader *r, const char *name)
 	}
 	config->services[n] = service;
 	config->services[n + 1] = NULL;
-	if (!check_addresses(r, service)) {
+	if (!check_addresses(r, service, count)) {
 		return false;
+	}
+	text = get_of(r, name, "enabled");
+	service->enabled = true;
+	if (text != NULL && !parse_bool(text, &service->enabled)) {
+		return PROBLEM(r, "mirror:%s enabled = %s: must be yes or no",
+			       name, text);
 	}
 
 	text = get_of(r, name, "names");
@@ -699,9 +767,10 @@ char *config_service_describe(TALLOC_CTX *mem_ctx,
 	struct config_volume **v;
 	char *text;
 
-	text = talloc_asprintf(mem_ctx, "name=%s\nanchor=%s\nhome=%u\n",
-			       service->name, service->addresses[0],
-			       service->home);
+	text = talloc_asprintf(mem_ctx, "name=%s\nanchor=%s\nhome=%u\n"
+			       "enabled=%s\n", service->name,
+			       service->addresses[0], service->home,
+			       service->enabled ? "yes" : "no");
 	if (text != NULL) {
 		text = append_list(text, "addresses", service->addresses);
 	}

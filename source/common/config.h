@@ -12,7 +12,9 @@
  *   mirror:FILES addresses = 10.0.0.5  the first is the anchor (ctdb places it)
  *   mirror:FILES names = FILES         NetBIOS names
  *   mirror:FILES volumes = data
+ *                  or 10.0.0.5/24@eth0: then ctdb is told of it, too
  *   mirror:FILES home = 0              pnn
+ *   mirror:FILES enabled = no          served nowhere; before it is removed
  *   mirror:data kind = shared
  *   mirror:data device = /dev/disk/by-id/...
  *   mirror:data mount point = /srv/data
@@ -39,9 +41,17 @@ struct config_volume {
 	struct config_service *service;
 };
 
+/* Where an address is to be, as far as it was said. */
+struct config_place {
+	uint32_t prefix;		/* 0: not said */
+	const char *interface;		/* NULL: the one with the network */
+};
+
 struct config_service {
 	const char *name;
-	const char **addresses;		/* NULL terminated */
+	const char **addresses;		/* NULL terminated, as inet_ntop() */
+	struct config_place *places;	/* one for each address */
+	bool enabled;			/* false: nobody serves it */
 	const char **names;		/* NULL terminated */
 	struct config_volume **volumes;	/* NULL terminated */
 	uint32_t home;

@@ -14,7 +14,8 @@
 #include "../common/config.h"
 
 struct mirror_share {
-	struct mirror_volume *volume;
+	struct mirror_volume *volume;	/* NULL: not here */
+	bool not_here;
 	enum config_flush flush;
 	uint64_t device;	/* the same on every node */
 	uint64_t lock_space;	/* see label.h */
@@ -27,6 +28,15 @@ struct mirror_volume *mirror_volume(struct vfs_handle_struct *handle);
 /* Is the configuration of this share one that the module can protect?
  * NULL: yes; else what is wrong and what to do. */
 const char *mirror_check_share(struct vfs_handle_struct *handle);
+
+/* not_here.c */
+bool not_here_can_tell(struct vfs_handle_struct *handle);
+const char *not_here_by_address(struct vfs_handle_struct *handle,
+				const struct mirror_config *config,
+				const struct config_service *service);
+struct smb_filename *mirror_realpath(struct vfs_handle_struct *handle,
+				     TALLOC_CTX *ctx,
+				     const struct smb_filename *smb_fname);
 
 /* Degraded mode: on the disk before the reply. */
 int harden_fd(int fd);			/* data */

@@ -116,8 +116,13 @@ ssize_t mirror_sendfile(struct vfs_handle_struct *handle,
 int mirror_stat(struct vfs_handle_struct *handle,
 		struct smb_filename *smb_fname)
 {
-	int result = SMB_VFS_NEXT_STAT(handle, smb_fname);
+	int result;
 
+	if (mirror_share(handle)->not_here) {
+		errno = ENOENT;
+		return -1;
+	}
+	result = SMB_VFS_NEXT_STAT(handle, smb_fname);
 	may_answer(handle);
 	return result;
 }
@@ -125,8 +130,13 @@ int mirror_stat(struct vfs_handle_struct *handle,
 int mirror_lstat(struct vfs_handle_struct *handle,
 		 struct smb_filename *smb_fname)
 {
-	int result = SMB_VFS_NEXT_LSTAT(handle, smb_fname);
+	int result;
 
+	if (mirror_share(handle)->not_here) {
+		errno = ENOENT;
+		return -1;
+	}
+	result = SMB_VFS_NEXT_LSTAT(handle, smb_fname);
 	may_answer(handle);
 	return result;
 }

@@ -502,6 +502,9 @@ struct mirror_volume *sender_open(const char *name,
 			"no state page of volume %s in %s (%s): mirrord has "
 			"not made this node its owner. See `mirrorctl status` "
 			"and `ctdb ip`.", name, run_directory, strerror(ret));
+		if (ret == ENOENT) {
+			ret = ESTALE;
+		}
 		goto fail;
 	}
 	/* Without one nothing is traced; that is all. */

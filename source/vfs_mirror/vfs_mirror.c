@@ -18,6 +18,7 @@
  *   sender.c         the link to the partner's mirrord (R5)
  *   identity.c       which object a call is about (R4)
  *   check_share.c    which configurations are refused
+ *   not_here.c       a share whose service lives elsewhere
  *   compat.h         Samba 4.17 and 4.22
  *
  * Reads pass straight through, and then look at the state page: a node that
@@ -28,6 +29,7 @@
 #include "smbd/smbd.h"
 #include "smbd/globals.h"
 #include "mirror_share.h"
+#include "../common/config_table.h"
 
 #undef DBGC_CLASS
 #define DBGC_CLASS DBGC_VFS
@@ -58,6 +60,32 @@ static int refuse(struct vfs_handle_struct *handle, const char *why)
 	return -1;
 }
 
+static void share_free(void **data);
+
+/*
+ * Its service lives elsewhere. smbd gives a client NT_STATUS_UNSUCCESSFUL when
+ * connect fails, and the right NT_STATUS_BAD_NETWORK_NAME when the share's
+ * path is not there, for which it looks next (not_here.c).
+ */
+static int not_here(struct vfs_handle_struct *handle, const char *why)
+{
+	struct mirror_share *share;
+
+	if (!not_here_can_tell(handle)) {
+		return refuse(handle, why);
+	}
+	DBG_ERR("share [%s] is not here: %s\n",
+		lp_const_servicename(SNUM(handle->conn)), why);
+	share = talloc_zero(NULL, struct mirror_share);
+	if (share == NULL) {
+		return refuse(handle, NULL);
+	}
+	share->not_here = true;
+	SMB_VFS_HANDLE_SET_DATA(handle, share, share_free, struct mirror_share,
+				return -1);
+	return 0;
+}
+
 /* FNV-1a of the volume's name: a device number that all nodes agree on (R4). */
 static uint64_t volume_device(const char *name)
 {
@@ -74,18 +102,22 @@ static void share_free(void **data)
 	struct mirror_share *share = talloc_get_type_abort(
 		*data, struct mirror_share);
 
-	sender_close(share->volume);
+	if (share->volume != NULL) {
+		sender_close(share->volume);
+	}
 	TALLOC_FREE(share);
 }
 
 /* Is the path on the volume that mirrord mounted, and not on an empty mount
  * point? */
 static const char *check_mounted(const struct mirror_volume *volume,
-				 const char *path)
+				 const char *path,
+				 bool *elsewhere)
 {
 	struct stat st;
 
-	if (state_page_may_answer(volume->page) == ESTALE) {
+	*elsewhere = state_page_may_answer(volume->page) == ESTALE;
+	if (*elsewhere) {
 		return talloc_asprintf(
 			talloc_tos(), "volume %s is not here (state: %s). "
 			"`ctdb ip` shows where it is.", volume->name,
@@ -113,6 +145,7 @@ static int mirror_connect(struct vfs_handle_struct *handle,
 	const char *path = handle->conn->connectpath;
 	const char *why = NULL;
 	char *problem = NULL;
+	bool elsewhere = false;
 
 	if (SMB_VFS_NEXT_CONNECT(handle, service, user) == -1) {
 		return -1;
@@ -124,7 +157,7 @@ static int mirror_connect(struct vfs_handle_struct *handle,
 	if (why != NULL) {
 		return refuse(handle, why);
 	}
-	config = config_read(talloc_tos(), &problem);
+	config = config_in_force(talloc_tos(), &problem);
 	if (config == NULL) {
 		return refuse(handle, problem);
 	}
@@ -134,6 +167,10 @@ static int mirror_connect(struct vfs_handle_struct *handle,
 			talloc_tos(), "its path %s is on no configured volume. "
 			"Set 'mirror:VOLUME mount point', or take mirror out "
 			"of its 'vfs objects'.", path));
+	}
+	why = not_here_by_address(handle, config, configured->service);
+	if (why != NULL) {
+		return not_here(handle, why);
 	}
 	share = talloc_zero(NULL, struct mirror_share);
 	if (share == NULL) {
@@ -145,17 +182,20 @@ static int mirror_connect(struct vfs_handle_struct *handle,
 				    config->key_file, config->encrypt,
 				    configured->mount_point, &problem);
 	if (share->volume == NULL) {
+		/* It never was here. */
+		elsewhere = errno == ESTALE;
 		TALLOC_FREE(share);
-		return refuse(handle, problem);
+		return elsewhere ? not_here(handle, problem) :
+			refuse(handle, problem);
 	}
 	share->lock_space = state_page_lock_space(share->volume->page);
 	share->volume->sconn = handle->conn->sconn;
 	share->volume->write_back = config->degraded == CONFIG_WRITE_BACK;
-	why = check_mounted(share->volume, path);
+	why = check_mounted(share->volume, path, &elsewhere);
 	if (why != NULL) {
 		sender_close(share->volume);
 		TALLOC_FREE(share);
-		return refuse(handle, why);
+		return elsewhere ? not_here(handle, why) : refuse(handle, why);
 	}
 	SMB_VFS_HANDLE_SET_DATA(handle, share, share_free, struct mirror_share,
 				return -1);
@@ -283,6 +323,9 @@ static struct vfs_fn_pointers mirror_functions = {
 	.lchown_fn = mirror_lchown,
 	.fntimes_fn = mirror_fntimes,
 	.set_quota_fn = mirror_set_quota,
+
+	/* the first thing that is looked at after connect */
+	.realpath_fn = mirror_realpath,
 
 	/* what is told */
 	.pread_fn = mirror_pread,
