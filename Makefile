@@ -8,7 +8,7 @@ OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
 	soak network torture fuzz mutants crash chaos nightly model stage bench \
-	microbench scale
+	microbench scale events
 
 all: build/configured
 	@$(WAF) build
@@ -31,6 +31,7 @@ help:
 	@echo "make mutants      the product broken on purpose: do its tests notice? [NAMES=..]"
 	@echo "make crash        crash points for an hour, or a sample [MINUTES=2] [SEED=1] [FS=xfs] [CASE=..]"
 	@echo "make model        models of the protocol, checked with spin [SIZE=large]"
+	@echo "make events       docs/events.md, from the table of events"
 	@echo "make check-style  line lengths, clang-tidy, cppcheck, shellcheck"
 
 prepare:
@@ -109,3 +110,6 @@ model:
 
 check-style:
 	@source/build/check-style
+
+events:
+	@source/build/events-page

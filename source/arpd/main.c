@@ -272,6 +272,7 @@ int main(int argc, char **argv)
 	}
 	umask(022);
 	event_log_init("mirror-arpd", EVENT_TO_STDERR);
+	event_log_keep();
 	settings = settings_read(mem_ctx, base != NULL ? base : "/etc/ctdb",
 				 &problem);
 	if (settings == NULL) {

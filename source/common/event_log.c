@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Events with stable ids, see event_log.h. */
 
+#include <sys/stat.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "event_file.h"
 #include "event_log.h"
 
 #define LINE_MAX_LENGTH 1024
@@ -31,6 +34,9 @@ static const struct {
 static char log_program[32] = "mirror";
 static enum event_target log_target = EVENT_TO_STDERR;
 static void (*log_watch)(const char *line);
+static int keep_fd = -1;
+static bool keep_wanted;
+static uint32_t keep_missed;
 
 void event_log_init(const char *program, enum event_target target)
 {
@@ -40,6 +46,58 @@ void event_log_init(const char *program, enum event_target target)
 	if (target == EVENT_TO_SYSLOG) {
 		openlog(log_program, LOG_PID, LOG_DAEMON);
 	}
+}
+
+static void keep_open(void)
+{
+	if (keep_wanted && keep_fd == -1) {
+		keep_fd = event_file_open(EVENT_FILE_NEW);
+	}
+}
+
+void event_log_keep(void)
+{
+	keep_wanted = true;
+	if (mkdir(EVENT_FILE_DIRECTORY, 0755) == -1 && errno != EEXIST) {
+		return;
+	}
+	keep_open();
+}
+
+static void keep(enum event_id id, const char *text, uint32_t again)
+{
+	const struct event_file_line line = {
+		.program = log_program,
+		.id = events[id].code,
+		.severity = events[id].severity,
+		.text = text,
+		.again = again,
+		.missed = keep_missed,
+	};
+
+	/* It may not have been there: /run is made by who starts first. */
+	keep_open();
+	if (keep_fd == -1) {
+		return;
+	}
+	if (event_file_append(keep_fd, &line) == 0) {
+		keep_missed = 0;
+	} else {
+		keep_missed++;
+	}
+}
+
+bool event_log_find(const char *code, enum event_id *id)
+{
+	enum event_id i;
+
+	for (i = 0; i < EVENT_END; i++) {
+		if (strcmp(events[i].code, code) == 0) {
+			*id = i;
+			return true;
+		}
+	}
+	return false;
 }
 
 const char *event_log_code(enum event_id id)
@@ -100,6 +158,7 @@ static void write_event(enum event_id id,
 
 	vsnprintf(text, sizeof(text), format, ap);
 	clean(text);
+	keep(id, text, missed);
 	if (missed != 0) {
 		snprintf(again, sizeof(again), " (%u more times before)",
 			 missed);

@@ -14,13 +14,16 @@
 #ifndef MIRROR_EVENT_LOG_H
 #define MIRROR_EVENT_LOG_H
 
+#include <stdbool.h>
 #include <syslog.h>
 
 /* One row each: EVENT_..., id, name, severity of syslog(3), what to do. */
 #define EVENT_LOG_TABLE(EVENT)						\
 	EVENT(CONFIG_ERROR, "M001", "config-error", LOG_ERR,		\
 	      "Correct it (\"net conf\" or smb.conf), then restart")	\
-	EVENT(KEY_UNUSABLE, "M002", "key-unusable", LOG_ERR, "")	\
+	EVENT(KEY_UNUSABLE, "M002", "key-unusable", LOG_ERR,		\
+	      "Make the cluster key, or copy it from a node that works " \
+	      "(mirror:key file; owner root, mode 600), then restart")	\
 	EVENT(LINK_WRONG_KEY, "M003", "link-wrong-key", LOG_ERR,	\
 	      "If it is a node of this cluster: copy the key file "	\
 	      "from a node that works. If not: find out who it is")	\
@@ -28,7 +31,9 @@
 	      "Either the two nodes do not agree on encryption, or "	\
 	      "something else connects to this port")			\
 	EVENT(LINK_UP, "M005", "link-up", LOG_NOTICE, "")		\
-	EVENT(LINK_DOWN, "M006", "link-down", LOG_WARNING, "")		\
+	EVENT(LINK_DOWN, "M006", "link-down", LOG_WARNING,		\
+	      "It comes back by itself. If not: see whether that node "	\
+	      "and its mirrord run, and mirrorctl network")		\
 	EVENT(STORE_LOST, "M010", "store-lost", LOG_WARNING,		\
 	      "Nothing to do: all is made stable before more is "	\
 	      "acknowledged")						\
@@ -89,10 +94,51 @@
 	      "Move it yourself, if another node can have it: ctdb "	\
 	      "moveip")							\
 	EVENT(REJOINS, "M045", "rejoins", LOG_NOTICE, "")		\
-	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING, "") \
+	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING,	\
+	      "Compare the named file with what its user expects; the "	\
+	      "rest of the volume is served")				\
 	EVENT(STATE, "M040", "state", LOG_INFO, "")			\
 	EVENT(STARTED, "M050", "started", LOG_NOTICE, "")		\
 	EVENT(STOPPED, "M051", "stopped", LOG_NOTICE, "")		\
+	EVENT(MIRRORD_HUNG, "M080", "mirrord-hung", LOG_ERR,		\
+	      "Nothing is lost, it is started again. If it comes again: " \
+	      "report it, with the lines before")			\
+	EVENT(MIRRORD_SLOW, "M081", "mirrord-slow", LOG_WARNING,	\
+	      "Look for what takes the processor or the memory of this " \
+	      "node (top, vmstat), and in the kernel's log")		\
+	EVENT(VOLUME_READ_ONLY, "M082", "volume-read-only", LOG_CRIT,	\
+	      "The service moves to another node. See the kernel's log, " \
+	      "check the file system (e2fsck, xfs_repair) and the disk") \
+	EVENT(VOLUME_IO_ERROR, "M083", "volume-io-error", LOG_CRIT,	\
+	      "The service moves to another node. See the kernel's log, " \
+	      "check cables and disk")					\
+	EVENT(VOLUME_STALLS, "M084", "volume-stalls", LOG_WARNING,	\
+	      "See the kernel's log, multipath and the storage: clients " \
+	      "wait when the mirror store is full")			\
+	EVENT(LAG_HIGH, "M085", "lag-high", LOG_WARNING,		\
+	      "The volume's disk is slower than what is written. If it " \
+	      "lasts: a faster disk, or a larger mirror:store size")	\
+	EVENT(LEASE_MISSED, "M086", "lease-missed", LOG_ERR,		\
+	      "Clients wait. See mirrorctl status here and on the "	\
+	      "partner, and mirrorctl network")				\
+	EVENT(CLOCK_STEPPED, "M087", "clock-stepped", LOG_WARNING,	\
+	      "ctdb goes by the wall clock: see CLOCKS in mirrord(8), "	\
+	      "and let the time server's client slew, not step")	\
+	EVENT(MEMORY_LOW, "M088", "memory-low", LOG_WARNING,		\
+	      "Give the node more memory, or set a smaller mirror:store " \
+	      "size: without room this node cannot be a partner")	\
+	EVENT(TROUBLE_OVER, "M090", "trouble-over", LOG_NOTICE, "")	\
+	EVENT(NODE_UNHEALTHY, "M091", "node-unhealthy", LOG_ERR,	\
+	      "Its services move to other nodes. The reason: ctdb "	\
+	      "scriptstatus, mirrorctl health")				\
+	EVENT(NODE_HEALTHY, "M092", "node-healthy", LOG_NOTICE, "")	\
+	EVENT(NOTIFY_DROPPED, "M093", "notifications-dropped", LOG_WARNING, \
+	      "See mirrorctl log for what was not sent")		\
+	EVENT(NOTIFY_FAILED, "M094", "notify-failed", LOG_WARNING,	\
+	      "Correct what the text names, then try: mirrorctl "	\
+	      "notify-test")						\
+	EVENT(NOTIFY_TEST, "M095", "notify-test", LOG_CRIT,		\
+	      "Nothing to do: somebody tries whether this arrives")	\
 	EVENT(ARPD_STARTED, "N001", "arpd-started", LOG_NOTICE, "")	\
 	EVENT(ARPD_STOPPED, "N002", "arpd-stopped", LOG_NOTICE, "")	\
 	EVENT(ARPD_CONFIG, "N003", "arpd-config-error", LOG_ERR,	\
@@ -195,6 +241,12 @@ enum event_target {
 /* Before this, events go to stderr. */
 void event_log_init(const char *program, enum event_target target);
 
+/*
+ * Append events to the node's file of them (event_file.h), too, for `mirrorctl
+ * log' and mirror-notify. For programs that run on a node, not for tests.
+ */
+void event_log_keep(void);
+
 /* What happened, to whom, in a sentence without its full stop. */
 void event_log(enum event_id id, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -214,5 +266,7 @@ void event_log_watch(void (*watch)(const char *line));
 const char *event_log_code(enum event_id id);
 const char *event_log_name(enum event_id id);
 const char *event_log_advice(enum event_id id);
+/* By its code; false: this version has no such event. */
+bool event_log_find(const char *code, enum event_id *id);
 
 #endif /* MIRROR_EVENT_LOG_H */

@@ -6,7 +6,6 @@
 #include <sys/un.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "../common/event_log.h"
 #include "../common/timer.h"
@@ -22,7 +21,6 @@
 #define REQUEST_MAX 65536
 #define CLIENTS_MAX 64
 #define RETRY_MS 100
-#define LOG_LINES 200
 
 struct control_client {
 	struct control_client *prev, *next;
@@ -52,48 +50,6 @@ struct control {
 	struct control_client *clients;
 	uint32_t num_clients;
 };
-
-/* -------------------------------------------------------------- last lines */
-
-static struct {
-	struct {
-		double time;
-		char text[512];
-	} line[LOG_LINES];
-	uint32_t next;
-} log_ring;
-
-static void log_take(const char *text)
-{
-	uint32_t i = log_ring.next++ % LOG_LINES;
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	log_ring.line[i].time = (double)now.tv_sec +
-		(double)now.tv_nsec / 1e9;
-	snprintf(log_ring.line[i].text, sizeof(log_ring.line[i].text), "%s",
-		 text);
-}
-
-/* From the start of mirrord on. */
-void control_keep_log(void)
-{
-	event_log_watch(log_take);
-}
-
-static json_t *log_json(void)
-{
-	json_t *events = json_array();
-	uint32_t i = log_ring.next > LOG_LINES ? log_ring.next - LOG_LINES : 0;
-
-	for (; i < log_ring.next; i++) {
-		json_array_append_new(events, json_pack(
-			"{s:f,s:o}", "time", log_ring.line[i % LOG_LINES].time,
-			"text", json_string_nocheck(
-				log_ring.line[i % LOG_LINES].text)));
-	}
-	return events;
-}
 
 /* ----------------------------------------------------------------- replies */
 
@@ -325,10 +281,9 @@ static void on_health(struct control_client *client, json_t *request)
 	reply(client, text[0] == '\0' ? SERVICE_OK : SERVICE_FAILED, text);
 }
 
-static void on_log(struct control_client *client, json_t *request)
+static void on_ping(struct control_client *client, json_t *request)
 {
-	reply_json(client, json_pack("{s:i,s:o}", "code", SERVICE_OK, "events",
-				     log_json()));
+	reply(client, SERVICE_OK, NULL);
 }
 
 static void on_verdict(struct control_client *client, json_t *request)
@@ -439,7 +394,7 @@ static const struct {
 	{ "rejoin", on_rejoin },
 	{ "fenced", on_fenced },
 	{ "silent", on_silent },
-	{ "log", on_log },
+	{ "ping", on_ping },
 	{ "service", on_service },
 };
 

@@ -22,9 +22,6 @@
 int control_new(struct mirrord *mirrord, struct control **control,
 		char **problem);
 
-/* Keep the last lines of the log from now on, for `mirrorctl log'. */
-void control_keep_log(void);
-
 /* status.c: everything, for `mirrorctl status'. */
 json_t *status_json(struct mirrord *mirrord);
 /* "" when all is well, else what is not, in a sentence. */

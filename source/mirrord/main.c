@@ -343,7 +343,7 @@ int main(int argc, char **argv)
 	umask(022);
 	raise_limits();
 	event_log_init("mirrord", EVENT_TO_STDERR);
-	control_keep_log();
+	event_log_keep();
 	target = EVENT_TO_SYSLOG;
 	if (options.log_file != NULL && !options.interactive) {
 		log_file = options.log_file;

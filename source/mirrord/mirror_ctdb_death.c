@@ -640,6 +640,7 @@ int main(int argc, char *argv[])
 	}
 	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	log_where(log_file);
+	event_log_keep();
 	death = talloc_zero(NULL, struct death);
 	if (death == NULL) {
 		return 1;

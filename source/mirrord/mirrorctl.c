@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "../common/config.h"
 #include "control.h"
+#include "log_command.h"
 #include "mirrorctl.h"
 #include "trace_command.h"
 
@@ -47,7 +48,8 @@ static void usage(FILE *out)
 	"anew\n"
 	"  health                   exit status 1 if a volume's disk failed\n"
 	"  service ADDRESS|NAME     names, addresses and folders of a service\n"
-	"  log [--json]             what mirrord logged last\n"
+	"  log [--since TIME] [--severity WORD] [--json]\n"
+	"                           what happened when, and what to do\n"
 	"  network [--json]         paths and addresses: mirror-arpd status\n"
 	"  trace [VOLUME..] [--seconds SECONDS] [--json]\n"
 	"                           where the time of operations goes\n"
@@ -440,27 +442,14 @@ static int do_health(struct arguments *arguments)
 
 static int do_log(struct arguments *arguments)
 {
-	json_t *reply = ask(arguments, json_pack("{s:s}", "verb", "log"));
-	const json_t *events = json_object_get(reply, "events");
-	size_t i;
+	return log_command(arguments->since, arguments->severity,
+			   arguments->json);
+}
 
-	if (arguments->json) {
-		return finish(arguments, reply);
-	}
-	for (i = 0; i < json_array_size(events); i++) {
-		const json_t *event = json_array_get(events, i);
-		double at = json_number_value(json_object_get(event, "time"));
-		time_t when = (time_t)at;
-		struct tm tm;
-		char text[32];
-
-		localtime_r(&when, &tm);
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-		printf("%s.%03d %s\n", text, (int)((at - (double)when) * 1000),
-		       string(event, "text"));
-	}
-	json_decref(reply);
-	return EXIT_DONE;
+static int do_ping(struct arguments *arguments)
+{
+	return mirrorctl_finish(arguments, mirrorctl_ask(arguments, json_pack(
+		"{s:s}", "verb", "ping")));
 }
 
 /*
@@ -552,6 +541,7 @@ static const struct {
 	{ "health", 0, 0, do_health },
 	{ "service", 1, 1, do_service },
 	{ "log", 0, 0, do_log },
+	{ "ping", 0, 0, do_ping },
 	{ "network", 0, 0, do_network },
 	{ "trace", 0, 64, do_trace },
 	{ "options", 0, 0, do_options },
@@ -572,6 +562,11 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
 						   1000);
 		} else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) {
 			arguments->seconds = strtod(argv[++i], NULL);
+		} else if (strcmp(argv[i], "--since") == 0 && i + 1 < argc) {
+			arguments->since = argv[++i];
+		} else if (strcmp(argv[i], "--severity") == 0 &&
+			   i + 1 < argc) {
+			arguments->severity = argv[++i];
 		} else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc) {
 			arguments->config_file = argv[++i];
 		} else if (argv[i][0] == '-') {

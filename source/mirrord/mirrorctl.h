@@ -28,6 +28,8 @@ struct arguments {
 	bool accept_loss;
 	int wait_ms;		/* -1: not said */
 	double seconds;		/* of a trace */
+	const char *since;	/* of the log */
+	const char *severity;
 	int count;
 	char **words;		/* after the verb; a word that begins
 				   with - is an option */

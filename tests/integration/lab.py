@@ -154,6 +154,13 @@ class Lab:
         self.pair('home')
         self.wait_mirrored()
 
+    def forget_events(self):
+        """So that `mirrorctl log' tells of this test only."""
+        for node in self.nodes_with_power():
+            self.on(node, 'sh', '-c', 'rm -f /var/lib/samba-mirror/events*; '
+                    'test ! -e /run/samba-mirror/events || '
+                    'truncate -s 0 /run/samba-mirror/events')
+
     def log(self, node):
         return self.pair('logs', node, check=False)
 
