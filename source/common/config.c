@@ -48,6 +48,7 @@ static const struct {
 	{ OPTION_U32, AT(epoch_interval_ms), 10, 600000 },
 	{ OPTION_U32, AT(partner_timeout_ms), 100, 3600000 },
 	{ OPTION_U32, AT(lease_ms), 100, 60000 },
+	{ OPTION_U32, AT(giveback_delay_s), 0, 86400 },
 	{ OPTION_FLUSH, AT(flush), 0, 0 },
 	{ OPTION_DEGRADED, AT(degraded), 0, 0 },
 	{ OPTION_PATH, AT(nodes_file), 0, 0 },
@@ -77,6 +78,9 @@ static const struct config_option_info option_infos[] = {
 	{ "lease", "1000",
 	  "milliseconds that an owner may answer without having heard that it "
 	  "still is the owner; the same on all nodes" },
+	{ "giveback delay", "60",
+	  "seconds for which all must have been well before a service goes "
+	  "home by itself" },
 	{ "flush", "disk",
 	  "what SMB FLUSH reaches: `disk', or `mirrored' if both nodes "
 	  "outlive a power failure" },
@@ -630,6 +634,13 @@ static bool read_service(struct reader *r, const char *name)
 			       "mirror:%s home = 0", name, text, name);
 	}
 	service->home = home;
+	text = get_of(r, name, "giveback");
+	if (text != NULL && !giveback_policy_parse(text, &service->giveback)) {
+		return PROBLEM(r, "mirror:%s giveback = %s: must be manual, "
+			       "at HH:MM, idle SECONDS, or both of these, for "
+			       "example: mirror:%s giveback = at 03:00", name,
+			       text, name);
+	}
 
 	volumes = split(service, get_of(r, name, "volumes"), &count);
 	if (count == 0) {

@@ -15,6 +15,7 @@
  *                  or 10.0.0.5/24@eth0: then ctdb is told of it, too
  *   mirror:FILES home = 0              pnn
  *   mirror:FILES enabled = no          served nowhere; before it is removed
+ *   mirror:FILES giveback = at 03:00   see giveback_policy.h
  *   mirror:data kind = shared
  *   mirror:data device = /dev/disk/by-id/...
  *   mirror:data mount point = /srv/data
@@ -28,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <talloc.h>
+#include "giveback_policy.h"
 
 enum config_flush { CONFIG_FLUSH_DISK, CONFIG_FLUSH_MIRRORED };
 enum config_degraded { CONFIG_WRITE_THROUGH, CONFIG_WRITE_BACK };
@@ -55,6 +57,7 @@ struct config_service {
 	const char **names;		/* NULL terminated */
 	struct config_volume **volumes;	/* NULL terminated */
 	uint32_t home;
+	struct giveback_policy giveback;
 };
 
 struct mirror_config {
@@ -73,6 +76,9 @@ struct mirror_config {
 	 * the owner goes on without it. */
 	uint32_t partner_timeout_ms;
 	uint32_t lease_ms;
+	/* A home node is well, and the service mirrored, for so long before
+	 * it goes home by itself. */
+	uint32_t giveback_delay_s;
 	enum config_flush flush;
 	enum config_degraded degraded;
 	const char *nodes_file;		/* ctdb's: line n = address of pnn n */

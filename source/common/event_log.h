@@ -98,6 +98,13 @@
 	      "Compare the named file with what its user expects; the "	\
 	      "rest of the volume is served")				\
 	EVENT(STATE, "M040", "state", LOG_INFO, "")			\
+	EVENT(GIVEBACK, "M100", "giveback", LOG_NOTICE, "")		\
+	EVENT(GIVEBACK_FAILED, "M101", "giveback-failed", LOG_WARNING,	\
+	      "It is tried again later, or move it yourself: ctdb moveip") \
+	EVENT(GIVEBACK_WAITS, "M102", "giveback-waits", LOG_NOTICE, "")	\
+	EVENT(TIME_UNSURE, "M103", "time-of-day-unsure", LOG_WARNING,	\
+	      "If the new time is wrong, put it right: it is believed "	\
+	      "an hour from now, by what is done at a time of day")	\
 	EVENT(STARTED, "M050", "started", LOG_NOTICE, "")		\
 	EVENT(STOPPED, "M051", "stopped", LOG_NOTICE, "")		\
 	EVENT(MIRRORD_HUNG, "M080", "mirrord-hung", LOG_ERR,		\

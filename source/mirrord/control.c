@@ -13,6 +13,7 @@
 #include "ctdb_view.h"
 #include "dlinklist.h"
 #include "fence.h"
+#include "giveback.h"
 #include "nodes.h"
 #include "peer.h"
 #include "rejoin.h"
@@ -382,6 +383,12 @@ static void on_service(struct control_client *client, json_t *request)
 	reply(client, SERVICE_OK, config_service_describe(client, service));
 }
 
+static void on_giveback(struct control_client *client, json_t *request)
+{
+	reply_json(client, giveback_request(
+		client->control->mirrord->giveback, request));
+}
+
 static const struct {
 	const char *verb;
 	void (*handle)(struct control_client *client, json_t *request);
@@ -396,6 +403,7 @@ static const struct {
 	{ "silent", on_silent },
 	{ "ping", on_ping },
 	{ "service", on_service },
+	{ "giveback", on_giveback },
 };
 
 /* ------------------------------------------------------------- connections */

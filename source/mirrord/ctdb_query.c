@@ -352,6 +352,7 @@ bool ctdb_answer_nodemap(const struct ctdb_answer *answer,
 
 		flags->connected |= flag & NODE_DISCONNECTED ? 0 : bit;
 		flags->active |= flag & NODE_INACTIVE ? 0 : bit;
+		flags->healthy |= flag != 0 ? 0 : bit;
 	}
 	return true;
 }

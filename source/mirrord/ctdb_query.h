@@ -71,6 +71,7 @@ struct ctdb_members {
 struct ctdb_flags {
 	uint64_t connected;
 	uint64_t active;	/* connected, not banned, not stopped */
+	uint64_t healthy;	/* active, nor disabled, nor unhealthy */
 };
 
 struct ctdb_hosted {

@@ -192,6 +192,12 @@ bool ctdb_view_connected(const struct ctdb_view *view, uint32_t node)
 		(view->answer.flags.connected & node_bit(node)) != 0;
 }
 
+bool ctdb_view_healthy(const struct ctdb_view *view, uint32_t node)
+{
+	return ctdb_view_known(view) &&
+		(view->answer.flags.healthy & node_bit(node)) != 0;
+}
+
 int ctdb_view_host(const struct ctdb_view *view, const char *address)
 {
 	size_t i, n = talloc_array_length(view->answer.hosted);
@@ -213,6 +219,7 @@ void ctdb_view_decree(struct ctdb_view *view, uint64_t alive)
 	view->answer.members.nodes = alive;
 	view->answer.flags.connected = alive;
 	view->answer.flags.active = alive;
+	view->answer.flags.healthy = alive;
 	view->decreed = true;
 	if (view->changed != NULL) {
 		view->changed(view->private_data);

@@ -39,6 +39,8 @@ bool ctdb_view_settled(const struct ctdb_view *view);
 bool ctdb_view_excluded(const struct ctdb_view *view, uint32_t node);
 /* ctdb has a connection to it, whatever else it thinks of it. */
 bool ctdb_view_connected(const struct ctdb_view *view, uint32_t node);
+/* ctdb may give services to it. */
+bool ctdb_view_healthy(const struct ctdb_view *view, uint32_t node);
 /* The node that hosts an address; -1: none, or not known. */
 int ctdb_view_host(const struct ctdb_view *view, const char *address);
 

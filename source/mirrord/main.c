@@ -21,6 +21,7 @@
 #include "../common/event_log.h"
 #include "control.h"
 #include "ctdb_view.h"
+#include "giveback.h"
 #include "mirrord.h"
 #include "nodes.h"
 #include "partner.h"
@@ -300,6 +301,9 @@ static struct mirrord *start(const struct options *options)
 	if (ret == 0) {
 		services_adopt(mirrord->services);
 		ret = partner_new(mirrord, &mirrord->partner, &problem);
+	}
+	if (ret == 0) {
+		ret = giveback_new(mirrord, &mirrord->giveback);
 	}
 	if (ret == 0) {
 		ret = control_new(mirrord, &mirrord->control, &problem);

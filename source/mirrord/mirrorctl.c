@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "../common/config.h"
 #include "control.h"
+#include "giveback_command.h"
 #include "log_command.h"
 #include "mirrorctl.h"
 #include "trace_command.h"
@@ -41,6 +42,9 @@ static void usage(FILE *out)
 	"replay\n"
 	"  release [SERVICE] [--wait SECONDS]\n"
 	"                           give it away: all stable, unmounted\n"
+	"  giveback [--list]        services: where, and when they go home\n"
+	"  giveback SERVICE [--at HH:MM] [--idle SECONDS] | --now | --cancel\n"
+	"                           when this one goes home\n"
 	"  fenced PNN               that node is off, for certain\n"
 	"  silent PNN               nobody hears that node: ask it now\n"
 	"  verdict [PNN..]          ask ctdb now who is alive; or decree it\n"
@@ -328,6 +332,7 @@ static int do_status(struct arguments *arguments)
 	for (i = 0; i < json_array_size(volumes); i++) {
 		show_volume(json_array_get(volumes, i));
 	}
+	giveback_show_away(json_object_get(status, "giveback"));
 	json_decref(reply);
 	return EXIT_DONE;
 }
@@ -543,6 +548,7 @@ static const struct {
 	{ "log", 0, 0, do_log },
 	{ "ping", 0, 0, do_ping },
 	{ "network", 0, 0, do_network },
+	{ "giveback", 0, 1, giveback_command },
 	{ "trace", 0, 64, do_trace },
 	{ "options", 0, 0, do_options },
 };
@@ -557,6 +563,17 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
 			arguments->json = true;
 		} else if (strcmp(argv[i], "--accept-loss") == 0) {
 			arguments->accept_loss = true;
+		} else if (strcmp(argv[i], "--now") == 0) {
+			arguments->now = true;
+		} else if (strcmp(argv[i], "--cancel") == 0) {
+			arguments->cancel = true;
+		} else if (strcmp(argv[i], "--list") == 0) {
+			/* giveback does so when no service is named */
+			continue;
+		} else if (strcmp(argv[i], "--at") == 0 && i + 1 < argc) {
+			arguments->at = argv[++i];
+		} else if (strcmp(argv[i], "--idle") == 0 && i + 1 < argc) {
+			arguments->idle = argv[++i];
 		} else if (strcmp(argv[i], "--wait") == 0 && i + 1 < argc) {
 			arguments->wait_ms = (int)(strtod(argv[++i], NULL) *
 						   1000);

@@ -30,6 +30,10 @@ struct arguments {
 	double seconds;		/* of a trace */
 	const char *since;	/* of the log */
 	const char *severity;
+	const char *at;		/* of a giveback: HH:MM */
+	const char *idle;	/* seconds */
+	bool now;
+	bool cancel;
 	int count;
 	char **words;		/* after the verb; a word that begins
 				   with - is an option */

@@ -15,6 +15,7 @@
 
 struct ctdb_view;
 struct control;
+struct giveback;
 struct nodes;
 struct partner;
 struct peers;
@@ -29,6 +30,7 @@ struct mirrord {
 	struct partner *partner;
 	struct peers *peers;
 	struct services *services;
+	struct giveback *giveback;
 	struct control *control;
 };
 

@@ -7,15 +7,13 @@
  * then, and stops those of a cluster that has no healthy node left.
  */
 
-#include <stdio.h>
 #include "../common/event_log.h"
-#include "child.h"
 #include "ctdb_view.h"
 #include "nodes.h"
 #include "peer.h"
 #include "service.h"
+#include "service_move.h"
 
-#define MOVE_MS 20000
 /* Nobody may be able to serve it: not for ever to and fro. */
 #define PAUSE_MIN_MS 5000
 #define PAUSE_MAX_MS 300000
@@ -24,16 +22,14 @@ static void moved(struct tevent_req *req)
 {
 	struct service_volume *volume = tevent_req_callback_data(
 		req, struct service_volume);
-	char *last = NULL;
+	char *problem = NULL;
 
-	if (child_recv(req, volume, NULL, &last) != 0) {
+	if (service_move_recv(req, volume, &problem) != 0) {
 		event_log_once(EVENT_NOT_MOVED, volume->config->name,
 			       "service %s cannot be moved: %s",
-			       volume->config->service->name,
-			       last != NULL ? last : "?");
+			       volume->config->service->name, problem);
 	}
-	talloc_free(last);
-	talloc_free(req);
+	talloc_free(problem);
 }
 
 /* The next in the ring that is part of the cluster and answers. */
@@ -58,10 +54,6 @@ void move_away(struct service_volume *volume)
 	const struct mirrord *mirrord = volume->mirrord;
 	const char *anchor = volume->config->service->addresses[0];
 	uint64_t now = service_now();
-	char number[16];
-	const char *argv[] = {
-		"ctdb", "-t", "5", "moveip", anchor, number, NULL
-	};
 	struct tevent_req *req;
 	uint32_t other;
 
@@ -76,11 +68,10 @@ void move_away(struct service_volume *volume)
 		volume->move_pause = PAUSE_MAX_MS;
 	}
 	volume->next_move = now + volume->move_pause;
-	snprintf(number, sizeof(number), "%u", other);
 	event_log(EVENT_MOVED_AWAY, "service %s: this node cannot serve it, "
 		  "node %u may", volume->config->service->name, other);
-	req = child_command_send(volume, mirrord->ev, argv, MOVE_MS, NULL,
-				 NULL);
+	req = service_move_send(volume, mirrord, volume->config->service,
+				other);
 	if (req != NULL) {
 		tevent_req_set_callback(req, moved, volume);
 	}

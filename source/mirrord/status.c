@@ -4,6 +4,7 @@
 #include <string.h>
 #include "control.h"
 #include "ctdb_view.h"
+#include "giveback.h"
 #include "nodes.h"
 #include "partner.h"
 #include "peer.h"
@@ -156,13 +157,14 @@ json_t *status_json(struct mirrord *mirrord)
 
 		json_array_append_new(volumes, volume_json(mirrord, volume));
 	}
-	return json_pack("{s:i,s:s,s:o,s:o}",
+	return json_pack("{s:i,s:s,s:o,s:o,s:o}",
 			 "node", (int)mirrord->nodes->own,
 			 "cluster", !ctdb_view_known(mirrord->view) ?
 			 "unknown" : ctdb_view_settled(mirrord->view) ?
 			 "settled" : "recovering",
 			 "nodes", nodes_json(mirrord),
-			 "volumes", volumes);
+			 "volumes", volumes,
+			 "giveback", giveback_json(mirrord->giveback));
 }
 
 char *status_health(TALLOC_CTX *mem_ctx, struct mirrord *mirrord)

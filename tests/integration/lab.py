@@ -80,6 +80,7 @@ class Lab:
 
     def up(self, nodes=2, **conf):
         self.down()
+        self.env['DISKS'] = str(conf.get('services', 2))
         self.tb('up', str(nodes))
         self.configure(**conf)
 

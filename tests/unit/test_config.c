@@ -68,6 +68,7 @@ static int good_settings(void **state)
 	set("MEDIA addresses", "fd00::7");
 	set("MEDIA volumes", "media");
 	set("MEDIA home", "1");
+	set("MEDIA giveback", "at 03:00 idle 60");
 	set("data device", "/dev/sda");
 	set("data mount point", "/srv/data/");
 	set("data mount options", "noatime");
@@ -147,6 +148,9 @@ static void test_services(void **state)
 	/* Without names: its own. */
 	assert_string_equal(config->services[1]->names[0], "MEDIA");
 	assert_int_equal(config->services[1]->home, 1);
+	assert_false(files->giveback.at || files->giveback.idle);
+	assert_int_equal(config->services[1]->giveback.minute, 180);
+	assert_int_equal(config->services[1]->giveback.idle_s, 60);
 	talloc_free(ctx);
 }
 
@@ -201,6 +205,8 @@ static const struct {
 	{ "FILES names", "SIXTEENCHARACTER", "SIXTEENCHARACTER" },
 	{ "FILES names", "A\"B", "A\"B" },
 	{ "FILES home", "one", "mirror:FILES home = one" },
+	{ "FILES giveback", "night", "mirror:FILES giveback = night" },
+	{ "giveback delay", "-1", "mirror:giveback delay = -1" },
 	{ "data kind", "replica", "mirror:data kind = replica" },
 	{ "data device", "", "mirror:data device" },
 	{ "data device", "sda", "mirror:data device = sda" },
