@@ -93,6 +93,9 @@
 	EVENT(NOT_MOVED, "M047", "not-moved", LOG_ERR,			\
 	      "Move it yourself, if another node can have it: ctdb "	\
 	      "moveip")							\
+	EVENT(NOT_ADDED, "M048", "addresses-not-added", LOG_ERR,	\
+	      "See ctdb's log; ctdb ip tells where it wants the "	\
+	      "address, ctdb moveip moves it")				\
 	EVENT(REJOINS, "M045", "rejoins", LOG_NOTICE, "")		\
 	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING,	\
 	      "Compare the named file with what its user expects; the "	\

@@ -18,6 +18,7 @@
 #include "peer.h"
 #include "rejoin.h"
 #include "service.h"
+#include "wanted.h"
 
 #define REQUEST_MAX 65536
 #define CLIENTS_MAX 64
@@ -39,6 +40,7 @@ struct control_client {
 	bool release;
 	bool accept_loss;
 	uint64_t deadline;
+	uint64_t move_deadline;	/* if another node gives it away */
 	uint64_t next_try;	/* ms */
 	struct timer *timer;
 };
@@ -138,6 +140,17 @@ static void look_again(void *private_data)
 	look_at(client);
 }
 
+/* For a move that somebody planned ctdb has less patience, see wanted.h. */
+static bool is_late(const struct control_client *client)
+{
+	uint64_t now = service_now();
+
+	return now >= client->deadline ||
+		(now >= client->move_deadline &&
+		 service_is_given(client->control->mirrord->services,
+				  client->services[0]));
+}
+
 static void look_at(struct control_client *client)
 {
 	struct services *services = client->control->mirrord->services;
@@ -145,7 +158,7 @@ static void look_at(struct control_client *client)
 	const struct config_service **s;
 	TALLOC_CTX *frame = talloc_new(client->control);
 	char *text = NULL;
-	bool late = service_now() >= client->deadline;
+	bool late = is_late(client);
 
 	for (s = client->services; *s != NULL; s++) {
 		enum service_result one;
@@ -174,6 +187,10 @@ static void look_at(struct control_client *client)
 	if (result == SERVICE_OK) {
 		reply_done(client);
 	} else if (late || result == SERVICE_FAILED) {
+		if (!client->release) {
+			wanted_note(client->control->mirrord->wanted,
+				    client->services[0]);
+		}
 		reply(client, result, text);
 	} else if (client->timer == NULL) {
 		client->timer = timer_start(client,
@@ -233,7 +250,12 @@ static void set_deadline(struct control_client *client, json_t *request)
 	json_int_t wait = json_integer_value(json_object_get(request,
 							     "wait_ms"));
 
+	json_t *move = json_object_get(request, "move_wait_ms");
+
 	client->deadline = service_now() + (wait > 0 ? (uint64_t)wait : 0);
+	client->move_deadline = json_is_integer(move) ?
+		service_now() + (uint64_t)json_integer_value(move) :
+		client->deadline;
 }
 
 static void on_takeover(struct control_client *client, json_t *request)
@@ -262,6 +284,7 @@ static void on_release(struct control_client *client, json_t *request)
 	set_deadline(client, request);
 	client->release = true;
 	for (s = client->services; *s != NULL; s++) {
+		wanted_forget(client->control->mirrord->wanted, *s);
 		service_release(services, *s);
 	}
 	look_at(client);

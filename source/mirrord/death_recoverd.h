@@ -15,6 +15,9 @@
 /* For our own answers; ctdb's tools use the bits above 32 of it likewise. */
 uint64_t recoverd_reply_srvid(void);
 
+/* Locked while mirror-ctdb-death is at work. */
+#define DEATH_LOCK_FILE "/run/mirror-ctdb-death.lock"
+
 enum lock_state {
 	LOCK_NONE,
 	LOCK_BEING_TAKEN,

@@ -27,6 +27,7 @@
 #include "partner.h"
 #include "peer.h"
 #include "service.h"
+#include "wanted.h"
 
 #define PID_FILE "mirrord.pid"
 
@@ -304,6 +305,9 @@ static struct mirrord *start(const struct options *options)
 	}
 	if (ret == 0) {
 		ret = giveback_new(mirrord, &mirrord->giveback);
+	}
+	if (ret == 0) {
+		ret = wanted_new(mirrord, &mirrord->wanted);
 	}
 	if (ret == 0) {
 		ret = control_new(mirrord, &mirrord->control, &problem);

@@ -44,7 +44,6 @@
 
 #define CTDB_SOCKET "/run/ctdb/ctdbd.socket"
 #define CTDB_PORT 4379
-#define LOCK_FILE "/run/mirror-ctdb-death.lock"
 
 /* The kernel of a node in the same rack answers within one of these. */
 #define SILENT_MS 100
@@ -577,7 +576,8 @@ static enum outcome act(struct death *death)
  * first has left. */
 static void take_turn(void)
 {
-	int fd = open(LOCK_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	int fd = open(DEATH_LOCK_FILE,
+		      O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 		      0600);
 
 	if (fd != -1) {

@@ -20,6 +20,7 @@
 #include "giveback_command.h"
 #include "log_command.h"
 #include "mirrorctl.h"
+#include "resume.h"
 #include "trace_command.h"
 
 /* Of Samba's loadparm; its header is private to Samba. */
@@ -50,6 +51,8 @@ static void usage(FILE *out)
 	"  verdict [PNN..]          ask ctdb now who is alive; or decree it\n"
 	"  rejoin                   was this node left out by ctdb? It begins "
 	"anew\n"
+	"  resume                   ctdb's takeover runs, held back by a "
+	"moveip, go on\n"
 	"  health                   exit status 1 if a volume's disk failed\n"
 	"  service ADDRESS|NAME     names, addresses and folders of a service\n"
 	"  log [--since TIME] [--severity WORD] [--json]\n"
@@ -364,12 +367,18 @@ static int wait_ms(const struct arguments *arguments)
 
 static int do_takeover(struct arguments *arguments)
 {
-	json_t *reply = ask(arguments, json_pack(
+	json_t *request = json_pack(
 		"{s:s,s:s,s:b,s:i}", "verb", "takeover",
 		"service", arguments->words[0],
 		"accept_loss", (int)arguments->accept_loss,
-		"wait_ms", wait_ms(arguments)));
+		"wait_ms", wait_ms(arguments));
+	json_t *reply;
 
+	if (arguments->move_wait_ms >= 0) {
+		json_object_set_new(request, "move_wait_ms",
+				    json_integer(arguments->move_wait_ms));
+	}
+	reply = ask(arguments, request);
 	if (!arguments->json && number(reply, "code") == EXIT_DONE) {
 		show_timeline(reply);
 	}
@@ -543,6 +552,7 @@ static const struct {
 	{ "silent", 1, 1, do_silent },
 	{ "verdict", 0, 64, do_verdict },
 	{ "rejoin", 0, 0, do_rejoin },
+	{ "resume", 0, 0, do_resume },
 	{ "health", 0, 0, do_health },
 	{ "service", 1, 1, do_service },
 	{ "log", 0, 0, do_log },
@@ -577,6 +587,10 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
 		} else if (strcmp(argv[i], "--wait") == 0 && i + 1 < argc) {
 			arguments->wait_ms = (int)(strtod(argv[++i], NULL) *
 						   1000);
+		} else if (strcmp(argv[i], "--move-wait") == 0 &&
+			   i + 1 < argc) {
+			arguments->move_wait_ms =
+				(int)(strtod(argv[++i], NULL) * 1000);
 		} else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) {
 			arguments->seconds = strtod(argv[++i], NULL);
 		} else if (strcmp(argv[i], "--since") == 0 && i + 1 < argc) {
@@ -600,6 +614,7 @@ int main(int argc, char **argv)
 	struct arguments arguments = {
 		.config_file = "/etc/samba/smb.conf",
 		.wait_ms = -1,
+		.move_wait_ms = -1,
 		.seconds = DEFAULT_TRACE_SECONDS,
 	};
 	size_t i;

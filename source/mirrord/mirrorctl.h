@@ -27,6 +27,7 @@ struct arguments {
 	bool json;
 	bool accept_loss;
 	int wait_ms;		/* -1: not said */
+	int move_wait_ms;	/* as that */
 	double seconds;		/* of a trace */
 	const char *since;	/* of the log */
 	const char *severity;

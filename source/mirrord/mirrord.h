@@ -20,6 +20,7 @@ struct nodes;
 struct partner;
 struct peers;
 struct services;
+struct wanted;
 
 struct mirrord {
 	struct tevent_context *ev;
@@ -32,6 +33,7 @@ struct mirrord {
 	struct services *services;
 	struct giveback *giveback;
 	struct control *control;
+	struct wanted *wanted;
 };
 
 #endif /* MIRRORD_H */

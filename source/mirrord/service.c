@@ -23,6 +23,8 @@
 #define ELSEWHERE_MS 5000
 /* A word that nobody repeats is not believed for longer. */
 #define RELEASED_MS 60000
+/* What another node gave away so long ago is not being moved any more. */
+#define GIVEN_MS 20000
 #define REFUSED_MS 5000
 /* Each failure in a row (and the last one again and again). */
 static const uint32_t pauses_ms[] = { 1000, 2000, 5000 };
@@ -256,6 +258,26 @@ bool service_has_released(const struct service_volume *volume, uint32_t node)
 {
 	return (volume->released & UINT64_C(1) << node) != 0 &&
 		service_now() - volume->released_at < RELEASED_MS;
+}
+
+bool service_is_given(struct services *services,
+		      const struct config_service *service)
+{
+	uint64_t since = service_now() - GIVEN_MS;
+	struct config_volume **v;
+	bool given = false;
+
+	for (v = service->volumes; *v != NULL; v++) {
+		const struct service_volume *volume = service_volume_find(
+			services, (*v)->name);
+
+		if (volume->timeline.fenced != 0) {
+			return false;
+		}
+		given = given || volume->giving_at > since ||
+			(volume->released != 0 && volume->released_at > since);
+	}
+	return given;
 }
 
 void services_watch(struct services *services, services_changed changed,

@@ -185,6 +185,9 @@ static void state_answered(struct tevent_req *req)
 		fence(takeover);
 		return;
 	}
+	if (ctdb_view_connected(takeover->mirrord->view, takeover->node)) {
+		volume->giving_at = service_now();
+	}
 	not_yet(takeover, talloc_asprintf(
 		volume, "node %u has not released it yet", takeover->node));
 }

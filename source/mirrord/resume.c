@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mirrorctl resume: ctdb's takeover runs, which are held back, go on.
+ *
+ * `ctdb moveip' holds them back for twenty seconds and does not let them go
+ * when it is done; a node that dies in that time was taken over after it. So
+ * this is done when a recovery is over: whatever was moved, it found its end
+ * then. ctdb does the same to the others at the end of each of its runs.
+ */
+
+#include <sys/file.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "death_recoverd.h"
+#include "mirrorctl.h"
+#include "resume.h"
+
+/* Not from the registry, which does not answer in the middle of events. */
+#define CTDB_SOCKET "/run/ctdb/ctdbd.socket"
+#define ANSWER_MS 500
+
+/* What mirror-ctdb-death holds back it lets go itself. */
+static bool death_is_at_work(void)
+{
+	int fd = open(DEATH_LOCK_FILE, O_RDWR | O_CLOEXEC);
+	bool locked;
+
+	if (fd == -1) {
+		return false;
+	}
+	locked = flock(fd, LOCK_EX | LOCK_NB) == -1;
+	close(fd);
+	return locked;
+}
+
+int do_resume(struct arguments *arguments)
+{
+	const struct ctdb_question question = {
+		CTDB_GET_RECMODE, CTDB_THIS_NODE
+	};
+	struct ctdb_answer *answer;
+	struct session *session;
+	int ret;
+
+	if (death_is_at_work()) {
+		return EXIT_DONE;
+	}
+	ret = session_open(mirrorctl_ctx(), CTDB_SOCKET, &session);
+	if (ret == 0) {
+		ret = recoverd_hold_takeovers(session, 0, 0, false, 0);
+	}
+	if (ret == 0) {
+		/* What ctdbd has answered after, it has got. */
+		ret = session_ask(session, session, &question, 1,
+				  session_now() + ANSWER_MS, &answer);
+	}
+	if (ret != 0) {
+		fprintf(stderr, "mirrorctl: ctdbd does not answer here: %s\n",
+			strerror(ret));
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}

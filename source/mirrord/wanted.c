@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Services that are not served yet, see wanted.h. */
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "../common/event_log.h"
+#include "../common/timer.h"
+#include "child.h"
+#include "ctdb_view.h"
+#include "dlinklist.h"
+#include "nodes.h"
+#include "peer.h"
+#include "service.h"
+#include "wanted.h"
+
+#define LOOK_MS 100
+/* After so long it is no planned move any more, and looked at less often. */
+#define SOON_MS 10000
+#define LOOK_LATER_MS 1000
+/* What ctdb said before it asked us may be told for so long. */
+#define STALE_MS 3000
+#define ADD_MS 15000
+
+struct wish {
+	struct wish *prev, *next;
+	struct wanted *wanted;
+	char *name;		/* of the service */
+	uint64_t noted;		/* ms, the last time */
+	uint64_t began;		/* ms */
+	struct timer *timer;
+	struct tevent_req *adding;
+};
+
+struct wanted {
+	struct mirrord *mirrord;
+	struct wish *list;
+};
+
+static int wish_destructor(struct wish *wish)
+{
+	DLIST_REMOVE(wish->wanted->list, wish);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- addresses */
+
+static bool same_address(const struct sockaddr *address, const char *text)
+{
+	char buf[INET6_ADDRSTRLEN];
+	const void *bytes = NULL;
+
+	if (address != NULL && address->sa_family == AF_INET) {
+		bytes = &((const struct sockaddr_in *)
+			  (const void *)address)->sin_addr;
+	} else if (address != NULL && address->sa_family == AF_INET6) {
+		bytes = &((const struct sockaddr_in6 *)
+			  (const void *)address)->sin6_addr;
+	}
+	return bytes != NULL &&
+		inet_ntop(address->sa_family, bytes, buf, sizeof(buf)) &&
+		strcmp(buf, text) == 0;
+}
+
+static bool address_is_here(const char *text)
+{
+	struct ifaddrs *list = NULL, *row;
+
+	if (getifaddrs(&list) == -1) {
+		return false;
+	}
+	for (row = list; row != NULL; row = row->ifa_next) {
+		if (same_address(row->ifa_addr, text)) {
+			break;
+		}
+	}
+	freeifaddrs(list);
+	return row != NULL;
+}
+
+static void look(void *private_data);
+
+static void look_after(struct wish *wish, uint32_t ms)
+{
+	TALLOC_FREE(wish->timer);
+	wish->timer = timer_start(wish, wish->wanted->mirrord->ev, ms, look,
+				  wish);
+}
+
+static void look_later(struct wish *wish)
+{
+	bool soon = service_now() - wish->began < SOON_MS;
+
+	look_after(wish, soon ? LOOK_MS : LOOK_LATER_MS);
+}
+
+static void added(struct tevent_req *req)
+{
+	struct wish *wish = tevent_req_callback_data(req, struct wish);
+	char *last = NULL;
+
+	if (child_recv(req, wish, NULL, &last) != 0) {
+		event_log_once(EVENT_NOT_ADDED, wish->name, "service %s is "
+			       "served here, and ctdb does not add its "
+			       "addresses: %s", wish->name,
+			       last != NULL ? last : "?");
+	}
+	talloc_free(last);
+	TALLOC_FREE(wish->adding);
+}
+
+/* moveip asks for another node that takes part. */
+static bool others_take_part(const struct mirrord *mirrord)
+{
+	uint32_t i;
+
+	for (i = 0; i < mirrord->nodes->count; i++) {
+		if (i != mirrord->nodes->own &&
+		    ctdb_view_connected(mirrord->view, i) &&
+		    !ctdb_view_excluded(mirrord->view, i)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A takeover run would do, but moveip may hold these back. It is to this node
+ * that ctdb has given the address already; so all that moveip does is to call
+ * the takeip event once more, while no run is in its way.
+ */
+static void add(struct wish *wish, const char *anchor)
+{
+	const struct mirrord *mirrord = wish->wanted->mirrord;
+	char own[16];
+	const char *move[] = { "ctdb", "-t", "2", "moveip", anchor, own, NULL };
+	const char *run[] = { "ctdb", "-t", "5", "ipreallocate", NULL };
+
+	snprintf(own, sizeof(own), "%u", mirrord->nodes->own);
+	wish->adding = child_command_send(
+		wish, mirrord->ev, others_take_part(mirrord) ? move : run,
+		ADD_MS, NULL, NULL);
+	if (wish->adding != NULL) {
+		tevent_req_set_callback(wish->adding, added, wish);
+	}
+}
+
+/* --------------------------------------------------------------------- look */
+
+static void look(void *private_data)
+{
+	struct wish *wish = private_data;
+	struct mirrord *mirrord = wish->wanted->mirrord;
+	const struct config_service *service = config_service_by_name(
+		mirrord->config, wish->name);
+	enum service_result result;
+	bool under_way;
+	char *problem;
+	int host;
+
+	wish->timer = NULL;
+	if (service == NULL) {
+		talloc_free(wish);
+		return;
+	}
+	host = ctdb_view_host(mirrord->view, service->addresses[0]);
+	if (host != -1 && host != (int)mirrord->nodes->own &&
+	    service_now() - wish->noted > STALE_MS) {
+		talloc_free(wish);
+		return;
+	}
+	ctdb_view_hurry(mirrord->view);
+	look_later(wish);
+	if (host != (int)mirrord->nodes->own) {
+		return;
+	}
+	result = service_taken(wish, mirrord->services, service, &under_way,
+			       &problem);
+	talloc_free(problem);
+	if (result != SERVICE_OK) {
+		if (!under_way) {
+			service_takeover(mirrord->services, service, false);
+		}
+		/* What failed, a fence command say, is not done ten times a
+		 * second. */
+		if (result == SERVICE_FAILED) {
+			look_after(wish, LOOK_LATER_MS);
+		}
+		return;
+	}
+	if (wish->adding != NULL) {
+		return;
+	}
+	if (address_is_here(service->addresses[0])) {
+		talloc_free(wish);
+		return;
+	}
+	add(wish, service->addresses[0]);
+}
+
+/* ----------------------------------------------------------------- requests */
+
+static struct wish *find(struct wanted *wanted, const char *name)
+{
+	struct wish *wish = wanted->list;
+
+	while (wish != NULL && strcmp(wish->name, name) != 0) {
+		wish = wish->next;
+	}
+	return wish;
+}
+
+void wanted_note(struct wanted *wanted, const struct config_service *service)
+{
+	struct wish *wish = find(wanted, service->name);
+
+	if (wish == NULL) {
+		wish = talloc_zero(wanted, struct wish);
+		if (wish == NULL) {
+			return;
+		}
+		wish->wanted = wanted;
+		wish->name = talloc_strdup(wish, service->name);
+		if (wish->name == NULL) {
+			talloc_free(wish);
+			return;
+		}
+		wish->began = service_now();
+		DLIST_ADD(wanted->list, wish);
+		talloc_set_destructor(wish, wish_destructor);
+		look_later(wish);
+	}
+	wish->noted = service_now();
+}
+
+void wanted_forget(struct wanted *wanted,
+		   const struct config_service *service)
+{
+	talloc_free(find(wanted, service->name));
+}
+
+int wanted_new(struct mirrord *mirrord, struct wanted **wanted)
+{
+	*wanted = talloc_zero(mirrord, struct wanted);
+	if (*wanted == NULL) {
+		return ENOMEM;
+	}
+	(*wanted)->mirrord = mirrord;
+	return 0;
+}
