@@ -8,7 +8,7 @@ OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
 	soak network torture fuzz mutants crash chaos nightly model stage bench \
-	microbench scale events
+	microbench scale moves events
 
 all: build/configured
 	@$(WAF) build
@@ -20,6 +20,7 @@ help:
 	@echo "make demo         two nodes on this machine, a power cut, nothing lost [KEEP=1]"
 	@echo "make test         all tests"
 	@echo "make soak CUTS=20 power cuts in a row under load [FS=ext4|xfs] [MIRROR=yes|no]"
+	@echo "make moves        20 planned moves in a row under load [MOVES=20] [FS=ext4|xfs]"
 	@echo "make chaos        histories under faults, checked [SEED=..] [SEEDS=n] [MINUTES=..] [FAULTS=..]"
 	@echo "make nightly      the same for an hour"
 	@echo "make network      every single and double failure of the network, with clients [FAST=1] [SEED=..] [CELL=..]"
@@ -66,6 +67,9 @@ test: stage
 soak: stage
 	@tests/demo/soak --cuts $(or $(CUTS),20) --fs $(or $(FS),ext4) \
 		--mirror $(or $(MIRROR),yes)
+
+moves: stage
+	@tests/demo/moves --moves $(or $(MOVES),20) --fs $(or $(FS),ext4)
 
 chaos: stage
 	@tests/chaos/run $(if $(SEED),--seed $(SEED)) \
