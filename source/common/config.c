@@ -57,9 +57,11 @@ static const struct {
 
 static const struct config_option_info option_infos[] = {
 	{ "fence command", NULL,
-	  "cuts a node off its disks; %N becomes its pnn; without it nothing "
-	  "is taken over from a node that does not answer" },
-	{ "fence timeout", "20000", "milliseconds that may take" },
+	  "cuts a node off its disks; %N becomes its pnn; without it, or agents "
+	  "in mirror:fence PNN, nothing is taken over from a node that does "
+	  "not answer" },
+	{ "fence timeout", "20000",
+	  "milliseconds that may take, each agent of a level" },
 	{ "key file", "/etc/samba/mirror.key",
 	  "the cluster key: 32 or more hex digits, the same on all nodes" },
 	{ "encrypt", "yes", "`no' only on a cable that nobody else uses" },
@@ -680,6 +682,11 @@ struct mirror_config *config_read(TALLOC_CTX *mem_ctx, char **problem)
 		ok = read_option(&r, i);
 	}
 	ok = ok && read_local_locks(&r);
+	if (ok) {
+		r.config->fences = config_fence_read(r.config, get, mem_ctx,
+						     &r.problem);
+		ok = r.config->fences != NULL;
+	}
 	if (ok && count == 0) {
 		ok = PROBLEM(&r, "mirror:services is missing: it names all "
 			     "services, for example: mirror:services = FILES");

@@ -30,6 +30,7 @@
 #include <stdint.h>
 #include <talloc.h>
 #include "giveback_policy.h"
+#include "config_fence.h"
 
 enum config_flush { CONFIG_FLUSH_DISK, CONFIG_FLUSH_MIRRORED };
 enum config_degraded { CONFIG_WRITE_THROUGH, CONFIG_WRITE_BACK };
@@ -64,6 +65,7 @@ struct mirror_config {
 	struct config_service **services;	/* NULL terminated */
 	struct config_volume **volumes;		/* all, NULL terminated */
 	const char *fence_command;	/* NULL: none; %N = pnn to cut off */
+	struct config_fence **fences;	/* by agents; NULL terminated */
 	uint32_t fence_timeout_ms;
 	const char *key_file;
 	bool encrypt;

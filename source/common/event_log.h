@@ -69,6 +69,13 @@
 	EVENT(FENCE_FAILED, "M032", "fence-failed", LOG_CRIT,		\
 	      "The service stays down until its old owner is known "	\
 	      "to be off: switch it off by hand, then confirm it")	\
+	EVENT(FENCE_LEVEL, "M070", "fence-agent-failed", LOG_ERR,	\
+	      "The next way of fencing is tried, if there is one; "	\
+	      "mirrorctl check-takeover tests them")			\
+	EVENT(UNFENCED, "M071", "unfenced", LOG_NOTICE, "")		\
+	EVENT(UNFENCE_FAILED, "M072", "unfence-failed", LOG_ERR,	\
+	      "This node may not write to its disks yet; it is tried "	\
+	      "again")							\
 	EVENT(MOUNTED, "M033", "mounted", LOG_NOTICE, "")		\
 	EVENT(REPLAYED, "M034", "replayed", LOG_NOTICE, "")		\
 	EVENT(TAKEOVER_DONE, "M035", "takeover-done", LOG_NOTICE, "")	\

@@ -9,6 +9,7 @@
 #include "child.h"
 #include "dlinklist.h"
 #include "fence.h"
+#include "fence_agent.h"
 #include "nodes.h"
 #include "peer.h"
 
@@ -27,7 +28,27 @@ static struct {
 	bool fenced;
 	bool link_was_up;	/* when the fence began */
 	bool heard;		/* of the node, since then */
+	uint32_t failures;	/* in a row */
+	uint64_t not_before;	/* no attempt before; ns, as time */
+	char *problem;		/* of the last one that failed */
 } fences[NODES_MAX];
+
+/* ctdb asks again every second, and an agent that fails does not get better by
+ * being called as often: it may even lock the account that it uses. */
+uint32_t fence_pause_ms(uint32_t failures)
+{
+	static const uint32_t pauses_ms[] = { 0, 1000, 2000, 4000, 8000, 16000 };
+	const uint32_t n = sizeof(pauses_ms) / sizeof(pauses_ms[0]);
+
+	return failures < n ? pauses_ms[failures] : FENCE_PAUSE_MAX_MS;
+}
+
+static void worked(uint32_t node)
+{
+	fences[node].failures = 0;
+	fences[node].not_before = 0;
+	TALLOC_FREE(fences[node].problem);
+}
 
 bool fence_holds(struct mirrord *mirrord, uint32_t node)
 {
@@ -61,6 +82,7 @@ void fence_confirm(struct mirrord *mirrord, uint32_t node)
 	if (peer != NULL) {
 		begin(node, peer);
 		confirm(node, peer);
+		worked(node);
 	}
 }
 
@@ -69,12 +91,31 @@ void fence_forget(uint32_t node)
 	if (node < NODES_MAX) {
 		fences[node].fenced = false;
 		fences[node].heard = true;
+		worked(node);
 	}
 }
 
 uint64_t fence_time(uint32_t node)
 {
 	return node < NODES_MAX ? fences[node].time : 0;
+}
+
+static void failed(struct mirrord *mirrord, uint32_t node, int ret,
+		   int status, const char *last)
+{
+	uint32_t pause_ms = fence_pause_ms(++fences[node].failures);
+	const char *why = ret == ETIMEDOUT ? "no answer in time" :
+		last != NULL && last[0] != '\0' ? last : "it said nothing";
+
+	fences[node].not_before = state_page_clock() +
+		UINT64_C(1000000) * pause_ms;
+	talloc_free(fences[node].problem);
+	fences[node].problem = talloc_asprintf(
+		mirrord, "node %u could not be fenced (%s); when it is surely "
+		"off: mirrorctl fenced %u", node, why, node);
+	event_log(EVENT_FENCE_FAILED, "node %u: fencing failed %u times, "
+		  "status %d: %s; not tried again for %u ms", node,
+		  fences[node].failures, status, why, pause_ms);
 }
 
 static void fence_done(struct tevent_req *subreq)
@@ -101,14 +142,9 @@ static void fence_done(struct tevent_req *subreq)
 	if (ret == 0 && peer_find(mirrord->peers, node) != NULL) {
 		confirm(node, peer_find(mirrord->peers, node));
 		event_log(EVENT_FENCED, "node %u is cut off", node);
-	} else if (ret == ETIMEDOUT) {
-		event_log(EVENT_FENCE_FAILED, "node %u: the fence command did "
-			  "not end within %u ms", node,
-			  mirrord->config->fence_timeout_ms);
+		worked(node);
 	} else {
-		event_log(EVENT_FENCE_FAILED, "node %u: the fence command "
-			  "failed with status %d: %s", node, status,
-			  last != NULL ? last : "it said nothing");
+		failed(mirrord, node, ret, status, last);
 	}
 	while (fences[node].waiting != NULL) {
 		struct fence_wait *wait = fences[node].waiting;
@@ -118,12 +154,7 @@ static void fence_done(struct tevent_req *subreq)
 			tevent_req_done(wait->req);
 			continue;
 		}
-		wait->problem = talloc_asprintf(
-			wait, "node %u could not be fenced (%s); when it is "
-			"surely off: mirrorctl fenced %u", node,
-			ret == ETIMEDOUT ? "no answer in time" :
-			last != NULL ? last : "the fence command failed",
-			node);
+		wait->problem = talloc_strdup(wait, fences[node].problem);
 		tevent_req_error(wait->req, ret);
 	}
 	talloc_free(frame);
@@ -146,22 +177,124 @@ static char *substitute(TALLOC_CTX *mem_ctx, const char *text,
 		NULL;
 }
 
+/* ------------------------------------------------------------------ levels */
+
+/* In the child. A level counts if all its agents succeed. */
+static bool run_level(TALLOC_CTX *mem_ctx, const struct config_level *level,
+		      uint32_t timeout_ms, int out)
+{
+	struct config_agent **agent;
+
+	for (agent = level->agents; *agent != NULL; agent++) {
+		char *said;
+		int status;
+		int ret = fence_agent_run(mem_ctx, *agent, (*agent)->action,
+					  timeout_ms, false, &status, &said);
+
+		if (ret != 0 || status != 0) {
+			dprintf(out, "%s\n", fence_agent_why(
+				mem_ctx, (*agent)->name, ret, status, said));
+			return false;
+		}
+	}
+	return true;
+}
+
+struct levels {
+	const struct mirror_config *config;
+	const struct config_fence *fence;
+	const char *command;	/* the last level; NULL: none */
+};
+
+static int run_levels(int out, void *private_data)
+{
+	const struct levels *levels = private_data;
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct config_level **level;
+	char *said;
+	int status;
+	int ret;
+
+	/* What it starts has no business with our links and volumes. */
+	child_close_sockets(-1);
+	child_close_directories();
+	for (level = levels->fence->levels; *level != NULL; level++) {
+		if (run_level(ctx, *level, levels->config->fence_timeout_ms,
+			      out)) {
+			return 0;
+		}
+	}
+	if (levels->command == NULL) {
+		return ECHILD;
+	}
+	ret = fence_agent_shell(ctx, levels->command,
+				levels->config->fence_timeout_ms, &status,
+				&said);
+	if (ret != 0 || status != 0) {
+		dprintf(out, "%s\n", fence_agent_why(ctx, "fence command",
+						     ret, status, said));
+		return ECHILD;
+	}
+	return 0;
+}
+
+static void level_failed(const char *line, void *private_data)
+{
+	const uint32_t *node = private_data;
+
+	event_log(EVENT_FENCE_LEVEL, "node %u: %s", *node, line);
+}
+
+static uint32_t own_number[NODES_MAX];
+
+static struct tevent_req *start_levels(struct mirrord *mirrord, uint32_t node,
+				       const char *command)
+{
+	struct levels levels = {
+		.config = mirrord->config,
+		.fence = config_fence_find(mirrord->config->fences, node),
+		.command = command,
+	};
+	struct config_level **level;
+	uint32_t agents = 1;	/* the command, and time for the rest */
+
+	for (level = levels.fence->levels; *level != NULL; level++) {
+		agents += (uint32_t)talloc_array_length((*level)->agents) - 1;
+	}
+	event_log(EVENT_FENCING, "node %u: %s%s", node,
+		  levels.fence->levels[0]->agents[0]->name,
+		  agents > 2 ? " first" : "");
+	own_number[node] = node;
+	/* The child has a copy of levels. */
+	return child_function_send(
+		mirrord, mirrord->ev, run_levels, &levels,
+		agents * (mirrord->config->fence_timeout_ms + 2000),
+		level_failed, &own_number[node]);
+}
+
 static int fence_start(struct mirrord *mirrord, uint32_t node)
 {
-	char number[16];
-	char *command;
 	const char *argv[] = { "/bin/sh", "-c", NULL, NULL };
+	char *command = NULL;
+	char number[16];
 
 	snprintf(number, sizeof(number), "%u", node);
-	command = substitute(mirrord, mirrord->config->fence_command, number);
-	if (command == NULL) {
-		return ENOMEM;
+	if (mirrord->config->fence_command != NULL) {
+		command = substitute(mirrord, mirrord->config->fence_command,
+				     number);
+		if (command == NULL) {
+			return ENOMEM;
+		}
 	}
-	event_log(EVENT_FENCING, "node %u: %s", node, command);
-	argv[2] = command;
-	fences[node].running = child_command_send(
-		mirrord, mirrord->ev, argv, mirrord->config->fence_timeout_ms,
-		NULL, NULL);
+	if (config_fence_find(mirrord->config->fences, node) != NULL) {
+		fences[node].running = start_levels(mirrord, node, command);
+	} else {
+		event_log(EVENT_FENCING, "node %u: %s", node, command);
+		argv[2] = command;
+		fences[node].running = child_command_send(
+			mirrord, mirrord->ev, argv,
+			mirrord->config->fence_timeout_ms, NULL, NULL);
+	}
 	talloc_free(command);
 	if (fences[node].running == NULL) {
 		return ENOMEM;
@@ -194,13 +327,21 @@ struct tevent_req *fence_send(TALLOC_CTX *mem_ctx,
 	}
 	wait->req = req;
 	wait->node = node;
-	if (mirrord->config->fence_command == NULL) {
+	if (mirrord->config->fence_command == NULL &&
+	    config_fence_find(mirrord->config->fences, node) == NULL) {
 		wait->problem = talloc_asprintf(
 			wait, "node %u does not answer and may have the volume "
-			"mounted; no fence command is configured. Set "
-			"mirror:fence command, or, when the node is surely "
-			"off: mirrorctl fenced %u", node, node);
+			"mounted; no fence is configured for it. Set "
+			"mirror:fence %u or mirror:fence command, or, when the "
+			"node is surely off: mirrorctl fenced %u", node, node,
+			node);
 		tevent_req_error(req, ENOENT);
+		return tevent_req_post(req, mirrord->ev);
+	}
+	if (fences[node].running == NULL && fences[node].problem != NULL &&
+	    state_page_clock() < fences[node].not_before) {
+		wait->problem = talloc_strdup(wait, fences[node].problem);
+		tevent_req_error(req, EAGAIN);
 		return tevent_req_post(req, mirrord->ev);
 	}
 	if (fences[node].running == NULL) {

@@ -28,6 +28,7 @@
 #include "peer.h"
 #include "service.h"
 #include "wanted.h"
+#include "unfence.h"
 
 #define PID_FILE "mirrord.pid"
 
@@ -315,6 +316,7 @@ static struct mirrord *start(const struct options *options)
 	if (ret != 0) {
 		return fail(mirrord, EVENT_CONFIG_ERROR, ret, problem);
 	}
+	unfence_start(mirrord);
 	return mirrord;
 }
 

@@ -561,7 +561,7 @@ def test_no_fence_no_takeover(lab):
         lab.on('n1', 'net', 'conf', 'list')
 
     # ctdb asks again every second, but each time it is made to wait for 8.
-    is_refused('no fence command is configured', 12)
+    is_refused('no fence is configured', 12)
     for command, reason in (('/bin/false', 'could not be fenced'),
                             ('/usr/local/sbin/testbed-fence %N', None)):
         lab.on('n1', 'net', 'conf', 'setparm', 'global',

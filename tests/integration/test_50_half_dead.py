@@ -181,7 +181,7 @@ def test_replay_on_a_full_disk(lab):
     stop_epochs(lab)
     lab.smbclient('put %s replayed' % data)
     lab.tb('crash', 'n0')
-    lab.wait('refused', lambda: 'no fence command is configured' in
+    lab.wait('refused', lambda: 'no fence is configured' in
              lab.on('n1', 'mirrorctl', 'log'))
     lab.tb('boot', 'n0')
     fill_while_nobody_has_it(lab)
