@@ -14,6 +14,7 @@
 #include "dlinklist.h"
 #include "fence.h"
 #include "giveback.h"
+#include "health.h"
 #include "nodes.h"
 #include "peer.h"
 #include "rejoin.h"
@@ -300,9 +301,16 @@ static void on_status(struct control_client *client, json_t *request)
 
 static void on_health(struct control_client *client, json_t *request)
 {
-	char *text = status_health(client, client->control->mirrord);
+	struct health *health = client->control->mirrord->health;
+	char *text = health_unhealthy(client, health);
 
-	reply(client, text[0] == '\0' ? SERVICE_OK : SERVICE_FAILED, text);
+	if (text == NULL) {
+		reply(client, SERVICE_FAILED, "no memory");
+		return;
+	}
+	reply_json(client, json_pack(
+		"{s:i,s:s,s:o}", "code", text[0] == '\0' ? SERVICE_OK :
+		SERVICE_FAILED, "text", text, "told", health_told(health)));
 }
 
 static void on_ping(struct control_client *client, json_t *request)

@@ -24,7 +24,5 @@ int control_new(struct mirrord *mirrord, struct control **control,
 
 /* status.c: everything, for `mirrorctl status'. */
 json_t *status_json(struct mirrord *mirrord);
-/* "" when all is well, else what is not, in a sentence. */
-char *status_health(TALLOC_CTX *mem_ctx, struct mirrord *mirrord);
 
 #endif /* MIRRORD_CONTROL_H */

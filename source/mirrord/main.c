@@ -22,11 +22,13 @@
 #include "control.h"
 #include "ctdb_view.h"
 #include "giveback.h"
+#include "health.h"
 #include "mirrord.h"
 #include "nodes.h"
 #include "partner.h"
 #include "peer.h"
 #include "service.h"
+#include "service_manager.h"
 #include "wanted.h"
 #include "unfence.h"
 
@@ -309,6 +311,12 @@ static struct mirrord *start(const struct options *options)
 	}
 	if (ret == 0) {
 		ret = wanted_new(mirrord, &mirrord->wanted);
+	}
+	if (ret == 0) {
+		ret = health_new(mirrord, &mirrord->health);
+	}
+	if (ret == 0) {
+		ret = service_manager_watchdog(mirrord, mirrord->ev);
 	}
 	if (ret == 0) {
 		ret = control_new(mirrord, &mirrord->control, &problem);

@@ -18,6 +18,7 @@
 #include "../common/config.h"
 #include "control.h"
 #include "giveback_command.h"
+#include "health_command.h"
 #include "log_command.h"
 #include "mirrorctl.h"
 #include "resume.h"
@@ -53,7 +54,9 @@ static void usage(FILE *out)
 	"anew\n"
 	"  resume                   ctdb's takeover runs, held back by a "
 	"moveip, go on\n"
-	"  health                   exit status 1 if a volume's disk failed\n"
+	"  health [--wait SECONDS]  is this node healthy? End a mirrord that "
+	"hangs for\n"
+	"                           so long; exit status 1: not, 4: no mirrord\n"
 	"  service ADDRESS|NAME     names, addresses and folders of a service\n"
 	"  log [--since TIME] [--severity WORD] [--json]\n"
 	"                           what happened when, and what to do\n"
@@ -92,11 +95,14 @@ static struct mirror_config *config(struct arguments *arguments)
 static int try_connect(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	/* One that hangs has a full queue at last. */
+	const struct timeval patience = { .tv_sec = ANSWER_SECONDS };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd == -1 || strlen(path) >= sizeof(address.sun_path)) {
 		return -1;
 	}
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == -1) {
 		close(fd);
@@ -110,7 +116,7 @@ static int try_connect(const char *path)
  * does not answer before ctdb's recovery has ended, which waits for the script.
  * A socket there that nobody listens at is that of a mirrord that has ended.
  */
-static int connect_mirrord(struct arguments *arguments)
+int mirrorctl_connect(struct arguments *arguments)
 {
 	int fd = try_connect(USUAL_SOCKET);
 
@@ -132,7 +138,7 @@ static bool mirrord_runs(void)
 	return fd != -1;
 }
 
-static json_t *receive(int fd)
+json_t *mirrorctl_receive(int fd)
 {
 	char *text = talloc_strdup(ctx, "");
 	size_t used = 0;
@@ -159,7 +165,7 @@ static int64_t number(const json_t *object, const char *key)
 static json_t *ask(struct arguments *arguments, json_t *request)
 {
 	char *text = json_dumps(request, JSON_COMPACT);
-	int fd = connect_mirrord(arguments);
+	int fd = mirrorctl_connect(arguments);
 	const struct timeval patience = {
 		.tv_sec = ANSWER_SECONDS + number(request, "wait_ms") / 1000
 	};
@@ -175,7 +181,7 @@ static json_t *ask(struct arguments *arguments, json_t *request)
 	dprintf(fd, "%s\n", text);
 	free(text);
 	errno = 0;
-	reply = receive(fd);
+	reply = mirrorctl_receive(fd);
 	close(fd);
 	if (reply == NULL) {
 		fprintf(stderr, "mirrorctl: mirrord %s\n",
@@ -448,12 +454,6 @@ static int do_rejoin(struct arguments *arguments)
 							  "rejoin")));
 }
 
-static int do_health(struct arguments *arguments)
-{
-	return finish(arguments, ask(arguments, json_pack("{s:s}", "verb",
-							  "health")));
-}
-
 static int do_log(struct arguments *arguments)
 {
 	return log_command(arguments->since, arguments->severity,
@@ -553,7 +553,7 @@ static const struct {
 	{ "verdict", 0, 64, do_verdict },
 	{ "rejoin", 0, 0, do_rejoin },
 	{ "resume", 0, 0, do_resume },
-	{ "health", 0, 0, do_health },
+	{ "health", 0, 0, health_command },
 	{ "service", 1, 1, do_service },
 	{ "log", 0, 0, do_log },
 	{ "ping", 0, 0, do_ping },

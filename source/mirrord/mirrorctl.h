@@ -47,6 +47,11 @@ TALLOC_CTX *mirrorctl_ctx(void);
 /* Reads the configuration if need be; ends the program if it is wrong. */
 struct mirror_config *mirrorctl_config(struct arguments *arguments);
 
+/* -1: mirrord does not run here. */
+int mirrorctl_connect(struct arguments *arguments);
+/* NULL: it ended, or its answer took too long (SO_RCVTIMEO). */
+json_t *mirrorctl_receive(int fd);
+
 /* Takes over request. Ends the program when mirrord does not answer. */
 json_t *mirrorctl_ask(struct arguments *arguments, json_t *request);
 

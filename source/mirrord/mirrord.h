@@ -16,6 +16,7 @@
 struct ctdb_view;
 struct control;
 struct giveback;
+struct health;
 struct nodes;
 struct partner;
 struct peers;
@@ -32,6 +33,7 @@ struct mirrord {
 	struct peers *peers;
 	struct services *services;
 	struct giveback *giveback;
+	struct health *health;
 	struct control *control;
 	struct wanted *wanted;
 };

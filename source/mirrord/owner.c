@@ -371,6 +371,7 @@ void owner_status(struct owner *owner, struct owner_status *status)
 		.records_sent = state_page_records(page),
 		.bytes_sent = state_page_bytes(page),
 		.sync_failed = owner->sync_failed,
+		.lease = state_page_lease(page) > state_page_clock(),
 		.plan = owner->plan != NULL ? owner->plan->name : NULL,
 		.problem = owner->problem,
 	};

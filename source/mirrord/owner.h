@@ -80,6 +80,7 @@ struct owner_status {
 	uint64_t bytes_sent;
 	uint64_t lag_ms;	/* age of the oldest epoch that is not wiped */
 	bool sync_failed;
+	bool lease;		/* it may answer clients */
 	const char *plan;	/* what is going on, or NULL */
 	const char *problem;	/* why it does not go on, or NULL */
 };

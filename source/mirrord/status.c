@@ -166,26 +166,3 @@ json_t *status_json(struct mirrord *mirrord)
 			 "volumes", volumes,
 			 "giveback", giveback_json(mirrord->giveback));
 }
-
-char *status_health(TALLOC_CTX *mem_ctx, struct mirrord *mirrord)
-{
-	char *text = talloc_strdup(mem_ctx, "");
-	struct config_volume **v;
-
-	for (v = mirrord->config->volumes; *v != NULL; v++) {
-		struct service_volume *volume = service_volume_find(
-			mirrord->services, (*v)->name);
-		struct owner_status status;
-
-		if (volume->owner == NULL) {
-			continue;
-		}
-		owner_status(volume->owner, &status);
-		if (status.sync_failed) {
-			text = talloc_asprintf_append(
-				text, "%svolume %s: its disk failed",
-				text[0] != '\0' ? "; " : "", (*v)->name);
-		}
-	}
-	return text;
-}

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ctdb's monitor event finds, and what is done about it."""
+
+import json
+import os
+
+from lab import Load
+from test_20_failures import DISK_FAILS, finish, go_on
+from test_40_lease import put
+from test_50_half_dead import flags, hosted_by
+
+CONF = {'fs': 'ext4', 'hang': '5'}
+
+
+def events(lab, node, *options):
+    """What `mirrorctl log' of a node says, as dictionaries."""
+    return json.loads(lab.on(node, 'mirrorctl', 'log', '--json',
+                             *options))['events']
+
+
+def ids(lab, node, *options):
+    return [event['id'] for event in events(lab, node, *options)]
+
+
+def pid_of_mirrord(lab, node):
+    # Children that grow a store have the same name.
+    return lab.on(node, 'cat', '/run/samba-mirror/mirrord.pid').strip()
+
+
+def test_hung_mirrord_is_replaced(lab):
+    """R5: a mirrord that hangs is ended by the monitor event and started
+    again: clients see a pause of seconds, no service moves, nothing is lost.
+
+    Seen to fail with a watchdog that ends nobody.
+    """
+    running = [Load(lab, 'hung', 'ALPHA', clients=2)]
+    go_on(lab, running, 50)
+    before = pid_of_mirrord(lab, 'n0')
+    lab.on('n0', 'kill', '-STOP', before)
+    lab.wait('another mirrord', lambda: pid_of_mirrord(lab, 'n0') != before,
+             60)
+    go_on(lab, running, 50)
+    finish(running, max_pause=30)
+    assert hosted_by(lab, 'n0', 'ALPHA')
+    assert 'UNHEALTHY' not in flags(lab, 'n1', 0)
+    hung, = [e for e in events(lab, 'n0') if e['id'] == 'M080']
+    assert 'pid %s' % before in hung['text'], hung
+    assert hung['severity'] == 'err' and hung['advice'], hung
+    # The partner's, too: the records that it keeps are there afterwards.
+    before = pid_of_mirrord(lab, 'n1')
+    lab.on('n1', 'kill', '-STOP', before)
+    lab.wait('another mirrord on n1',
+             lambda: pid_of_mirrord(lab, 'n1') != before, 60)
+    lab.wait_mirrored()
+
+
+def test_read_only_volume(lab):
+    """A volume that the kernel makes read-only: nobody writes to it just now,
+    but the node becomes unhealthy, says why, and the service moves.
+
+    Seen to fail with a probe that does not ask the file system.
+    """
+    put(lab, 'kept', 'what both have')
+    lab.on('n0', 'sh', '-c', 'mount -o remount,errors=remount-ro /srv/alpha; '
+           'd=$(readlink /sys/dev/block/$(mountpoint -d /srv/alpha)); '
+           'echo test >/sys/fs/ext4/${d##*/}/trigger_fs_error')
+    lab.wait('n0 is unhealthy', lambda: 'M082' in ids(lab, 'n0'), 40)
+    lab.wait('ALPHA on n1', lambda: hosted_by(lab, 'n1', 'ALPHA'), 90)
+    assert 'kept' in lab.smbclient('ls kept')
+    told = lab.on('n0', 'mirrorctl', 'log', '--severity', 'crit')
+    assert 'volume alpha: the kernel made it read-only' in told, told
+
+
+def test_idle_disk_that_fails(lab):
+    """A disk that fails while nobody writes is noticed all the same.
+
+    Seen to fail with a health that is never looked at.
+    """
+    lab.on('n0', 'python3', '-c', DISK_FAILS)
+    lab.wait('told', lambda: 'M083' in ids(lab, 'n0', '--since', '10m'), 40)
+    lab.wait('ALPHA on n1', lambda: hosted_by(lab, 'n1', 'ALPHA'), 90)
+    assert os.path.exists(lab.folder)
