@@ -76,7 +76,8 @@ def build(bld):
     common = sources(bld, 'source/common/*.c')
     mirrord = sources(bld, 'source/mirrord/*.c',
                       exclude=('main.c', 'mirrorctl.c',
-                               'mirror_ctdb_death.c'))
+                               'mirror_ctdb_death.c',
+                               'mirror_ctdb_lock.c'))
     libs = 'TALLOC TEVENT TDB GNUTLS JANSSON Z DEFLATE PTHREAD SMBCONF'
 
     bld.stlib(source=common, target='common', cflags=WARNINGS, use=libs)
@@ -86,6 +87,8 @@ def build(bld):
             ('mirrord', 'main.c', '/usr/sbin'),
             ('mirrorctl', 'mirrorctl.c', '/usr/sbin'),
             ('mirror-ctdb-death', 'mirror_ctdb_death.c',
+             '/usr/libexec/samba-mirror'),
+            ('mirror-ctdb-lock', 'mirror_ctdb_lock.c',
              '/usr/libexec/samba-mirror')):
         node = bld.path.find_node('source/mirrord/' + main)
         if node:

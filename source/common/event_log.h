@@ -240,7 +240,30 @@
 	EVENT(DEATH_LEFT, "N032", "death-left-to-others", LOG_NOTICE, "") \
 	EVENT(DEATH_LATE, "N033", "death-not-hastened", LOG_WARNING,	\
 	      "ctdb acts by itself, some seconds later; see its log")	\
-	EVENT(DEATH_MENDED, "N034", "connections-mended", LOG_NOTICE, "")
+	EVENT(DEATH_MENDED, "N034", "connections-mended", LOG_NOTICE, "") \
+	EVENT(LOCK_TAKEN, "L001", "lock-taken", LOG_NOTICE, "")		\
+	EVENT(LOCK_REFUSED, "L002", "lock-refused", LOG_NOTICE, "")	\
+	EVENT(LOCK_LOST, "L003", "lock-lost", LOG_ERR,			\
+	      "This node stops until it gets the lock again; see why it " \
+	      "lost its way to the lock and to the other nodes")	\
+	EVENT(LOCK_UNUSABLE, "L004", "lock-unusable", LOG_ERR,		\
+	      "Nobody can lead who does not lead yet: see the lines "	\
+	      "before, and mirror-ctdb-lock show")			\
+	EVENT(LOCK_COPY_FAILED, "L005", "lock-copy-failed", LOG_ERR,	\
+	      "Repair the disk or the way to it; it is tried again")	\
+	EVENT(LOCK_COPY_LOST, "L006", "lock-copy-lost", LOG_WARNING,	\
+	      "It goes on with the other copy: repair this one")	\
+	EVENT(LOCK_COPY_BACK, "L007", "lock-copy-back", LOG_NOTICE, "")	\
+	EVENT(LOCK_AWAY, "L008", "lock-away", LOG_CRIT,			\
+	      "Service goes on, but a further failure can stop it: "	\
+	      "repair the disk of the mailbox, the witness, or the way " \
+	      "to it")							\
+	EVENT(LOCK_BACK, "L009", "lock-back", LOG_NOTICE, "")		\
+	EVENT(LOCK_MEMBERS, "L010", "lock-members", LOG_NOTICE, "")	\
+	EVENT(LOCK_FENCING, "L011", "lock-fencing", LOG_WARNING, "")	\
+	EVENT(LOCK_FENCE_FAILED, "L012", "lock-fence-failed", LOG_CRIT,	\
+	      "Switch that node off by hand, then: mirror-ctdb-lock "	\
+	      "clear")
 
 #define EVENT_LOG_ENUM(symbol, code, name, severity, advice) EVENT_##symbol,
 enum event_id {

@@ -80,7 +80,9 @@ class Lab:
 
     def up(self, nodes=2, **conf):
         self.down()
-        self.env['DISKS'] = str(conf.get('services', 2))
+        # One more for the mailbox of the cluster lock.
+        self.env['DISKS'] = str(int(conf.get('services', 2)) +
+                                (conf.get('lock') == 'mailbox'))
         self.tb('up', str(nodes))
         self.configure(**conf)
 

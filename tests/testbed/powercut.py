@@ -3,7 +3,7 @@
 
 CGROUP is the (frozen) cgroup of the node, each DEVICE a loop device of it.
 With - as CGROUP only step 2 is done, as a fence at the disk does it: the node
-keeps its page cache.
+keeps its page cache. With + that is undone.
 1. Every ext4 or xfs on a DEVICE that a process of the node has mounted is shut
    down without flushing: dirty page cache and unwritten log are lost.
 2. Each DEVICE is redirected past the end of its backing file, so that nothing
@@ -47,17 +47,21 @@ def shut_down(path):
         os.close(fd)
 
 
-def disconnect(device):
+def disconnect(device, offset=1 << 50):
     fd = os.open(device, os.O_RDWR)
     info = bytearray(232)   # struct loop_info64: 3 x u64, offset, sizelimit ..
     fcntl.ioctl(fd, LOOP_GET_STATUS64, info)
-    struct.pack_into("QQ", info, 24, 1 << 50, 0)
+    struct.pack_into("QQ", info, 24, offset, 0)
     fcntl.ioctl(fd, LOOP_SET_STATUS64, bytes(info))
     os.close(fd)
 
 
 def main():
     cgroup, devices = sys.argv[1], sys.argv[2:]
+    if cgroup == "+":
+        for device in devices:
+            disconnect(device, 0)
+        return
     numbers = {"7:%d" % os.minor(os.stat(d).st_rdev) for d in devices}
     done = set()
     for number, path in mounts(cgroup) if cgroup != "-" else ():

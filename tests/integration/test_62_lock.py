@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cluster lock in a mailbox: who may go on, when links or the mailbox are
+lost. The rules themselves: tests/unit/test_lock_lease.c; every cut of links
+with every loss of the lock: tests/splitbrain/matrix.
+"""
+
+import time
+
+from lab import LabError
+
+CONF = {'fs': 'ext4', 'lock': 'mailbox'}
+HELPER = '/usr/libexec/samba-mirror/mirror-ctdb-lock'
+MAILBOX = 'disk2'
+CABLES = ('ic', 'lan0', 'lan1')
+ADDRESSES = ('10.77.0.200', '10.77.0.201')
+
+
+def other(node):
+    return 'n1' if node == 'n0' else 'n0'
+
+
+def holder(lab):
+    """The node that the mailbox says holds the lock; of the highest term."""
+    best = (0, None)
+    for line in lab.on('n0' if 'n0' in lab.nodes_with_power() else 'n1',
+                       HELPER, 'show', '/dev/' + MAILBOX).splitlines():
+        words = line.replace(',', '').split()
+        if words[:1] == ['node'] and words[2] == 'holds':
+            best = max(best, (int(words[4]), 'n' + words[1]))
+    return best[1]
+
+
+def has_lock(lab, node):
+    """A helper that ctdb believes: it has not ended."""
+    return lab.ok(node, 'pgrep', '-f', HELPER + ' mailbox')
+
+
+def writes(lab, service='ALPHA'):
+    try:
+        lab.smbclient('put /etc/hostname lock-%d' % time.monotonic_ns(),
+                      service, timeout=10)
+        return True
+    except Exception:
+        return False
+
+
+def serves_all(lab, node):
+    have = lab.on(node, 'ip', '-br', 'addr')
+    return all(a + '/' in have for a in ADDRESSES)
+
+
+def heard(lab, node, word):
+    return word in lab.on(node, 'cat', '/var/log/ctdb/log.ctdb')
+
+
+def lose_links(lab, node):
+    for cable in CABLES:
+        lab.tb('lose', node, cable, 'both')
+
+
+def test_lock_mailbox_lost(lab):
+    """Both nodes lose the mailbox: no outage, told; and it comes back (R13).
+    """
+    holds = holder(lab)
+    for node in ('n0', 'n1'):
+        lab.tb('disk', node, MAILBOX, 'away')
+    lab.wait('L008 told', lambda: heard(lab, holds, 'L008'))
+    for _ in range(10):
+        assert writes(lab) and writes(lab, 'BETA')
+        assert not lab.ok(holds, 'grep', '-q', 'L003',
+                          '/var/log/ctdb/log.ctdb')
+        time.sleep(0.3)
+    for node in ('n0', 'n1'):
+        lab.tb('disk', node, MAILBOX, 'back')
+    lab.wait('L009 told', lambda: heard(lab, holds, 'L009'))
+    assert holder(lab) == holds
+
+
+def test_lock_links_cut(lab):
+    """All links cut: the holder goes on with both services, alone in its
+    mailbox, and then does without mailbox, too (R13).
+    """
+    holds = holder(lab)
+    lose_links(lab, other(holds))
+    lab.wait('one has all', lambda: serves_all(lab, holds))
+    assert writes(lab) and writes(lab, 'BETA')
+    for node in lab.nodes_with_power():
+        lab.tb('disk', node, MAILBOX, 'away')
+    for _ in range(10):
+        assert writes(lab)
+        time.sleep(0.3)
+    assert not lab.ok(holds, 'grep', '-q', 'L003', '/var/log/ctdb/log.ctdb')
+    for node in lab.nodes_with_power():
+        lab.tb('disk', node, MAILBOX, 'back')
+    lab.tb('mend')
+
+
+def test_lock_holder_loses_all(lab):
+    """The holder loses links and mailbox: it stops, the other one goes on.
+    """
+    holds = holder(lab)
+    lab.tb('disk', holds, MAILBOX, 'away')
+    lose_links(lab, holds)
+    lab.wait('the other one has all', lambda: serves_all(
+        lab, other(holds)), 20)
+    assert writes(lab) and writes(lab, 'BETA')
+    lab.tb('mend')
+
+
+def test_lock_holder_hangs(lab):
+    """The holder stands still: the lock is taken, and it does not go on.
+    """
+    holds = holder(lab)
+    lab.tb('hang', holds)
+    lab.wait('the other one has all', lambda: serves_all(
+        lab, other(holds)), 20)
+    assert holder(lab) == other(holds)
+    try:
+        lab.tb('thaw', holds)
+    except LabError:
+        pass                    # fenced: it is off
+    assert writes(lab) and writes(lab, 'BETA')
+
+
+def test_lock_helper_hangs(lab):
+    """The helper alone is stopped and goes on: too late, and it ends.
+    """
+    holds = holder(lab)
+    lab.on(holds, 'pkill', '-STOP', '-o', '-f', HELPER + ' mailbox')
+    time.sleep(3)
+    lab.on(holds, 'pkill', '-CONT', '-o', '-f', HELPER + ' mailbox')
+    lab.wait('L003 told', lambda: heard(lab, holds, 'L003'))
+    lab.wait('held again', lambda: has_lock(lab, holder(lab)))
+    lab.wait('served', lambda: writes(lab) and writes(lab, 'BETA'))
+
+
+def test_lock_command(lab):
+    """Format refuses what is not empty; ctdbd is told of contention.
+    """
+    assert 'there is something on it' in lab.on(
+        'n0', HELPER, 'format', '/dev/disk0', check=False)
+    assert 'a mailbox already' in lab.on(
+        'n0', HELPER, 'format', '/dev/' + MAILBOX, check=False)
+    assert 'it writes' in lab.on(
+        'n0', HELPER, 'clear', holder(lab)[1:], '/dev/' + MAILBOX,
+        check=False)
+    # As ctdbd runs it, on the holder's own node and elsewhere.
+    for node in ('n0', 'n1'):
+        out = lab.on(node, 'bash', '-c', 'cp /bin/bash /tmp/ctdbd; '
+                     '/tmp/ctdbd -c "%s mailbox /dev/%s; true"' % (
+                         HELPER, MAILBOX))
+        assert out == '1', out
