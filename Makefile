@@ -8,7 +8,7 @@ OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
 	soak network torture fuzz mutants crash chaos nightly model stage bench \
-	microbench scale moves events
+	microbench scale moves events splitbrain
 
 all: build/configured
 	@$(WAF) build
@@ -24,6 +24,7 @@ help:
 	@echo "make chaos        histories under faults, checked [SEED=..] [SEEDS=n] [MINUTES=..] [FAULTS=..]"
 	@echo "make nightly      the same for an hour"
 	@echo "make network      every single and double failure of the network, with clients [FAST=1] [SEED=..] [CELL=..]"
+	@echo "make splitbrain   every cut of links with every loss of the cluster lock (hours) [RUNS=20] [CELL=..] [SEED=..]"
 	@echo "make bench        speed, against plain Samba and GlusterFS (an hour) [QUICK=1] [VARIANTS=..] [WORKLOADS=..]"
 	@echo "make scale        many clients and files, large stores, replays, takeovers, rings (half an hour) [QUICK=1] [PARTS=..]"
 	@echo "make torture      smbtorture with and without the module, compared"
@@ -79,6 +80,11 @@ chaos: stage
 
 nightly: MINUTES ?= 60
 nightly: chaos
+
+splitbrain: stage
+	@tests/splitbrain/matrix --runs $(or $(RUNS),20) \
+		$(if $(SEED),--seed $(SEED)) $(if $(CELL),--cell '$(CELL)') \
+		--lock $(or $(LOCK),mailbox)
 
 network: stage
 	@tests/network/matrix $(if $(FAST),--fast) $(if $(SEED),--seed $(SEED)) \

@@ -260,7 +260,7 @@
 	      "to it")							\
 	EVENT(LOCK_BACK, "L009", "lock-back", LOG_NOTICE, "")		\
 	EVENT(LOCK_MEMBERS, "L010", "lock-members", LOG_NOTICE, "")	\
-	EVENT(LOCK_FENCING, "L011", "lock-fencing", LOG_WARNING, "")	\
+	EVENT(LOCK_FENCING, "L011", "lock-fencing", LOG_NOTICE, "")	\
 	EVENT(LOCK_FENCE_FAILED, "L012", "lock-fence-failed", LOG_CRIT,	\
 	      "Switch that node off by hand, then: mirror-ctdb-lock "	\
 	      "clear")

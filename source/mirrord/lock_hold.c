@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Take, hold and let go of the cluster lock, see lock_hold.h. */
 
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -18,19 +17,18 @@
 #include <talloc.h>
 #include <unistd.h>
 #include "../common/event_log.h"
+#include "death_recoverd.h"
+#include "lock_gate.h"
 #include "lock_hold.h"
 #include "lock_votes.h"
 
-/* One helper at a time, also while the last one hangs in its disk. */
-#define TURN_FILE "/run/mirror-ctdb-lock"
-#define TURN_MS 1000
 /* Until a first answer of ctdbd, and of any copy. */
 #define BEGIN_MS 2000
 /* What is written last, if it can be. */
 #define LEAVE_MS 300
 /* ctdb acts on the end of stdout; only then may the other one take it. */
 #define HEED_MS 100
-#define VOTES_PER_LEASE 10
+#define VOTES_EVERY_MS 50
 #define PUBLIC_ADDRESSES "/etc/ctdb/public_addresses"
 
 struct hold {
@@ -53,6 +51,9 @@ struct hold {
 	bool told_away;
 	uint64_t told_members;
 	bool taken;
+	/* Also with the processes of the copies: what one that hangs in its
+	 * disk has written may still land. */
+	int gate_fd;
 };
 
 static volatile sig_atomic_t told_to_end;
@@ -150,6 +151,16 @@ static void tell(struct hold *hold, uint64_t now)
 			  "this one dies: 0x%" PRIx64, members);
 		hold->told_members = members;
 	}
+}
+
+/* Can anybody take the lock who is not connected? */
+static void tell_gate(const struct hold *hold)
+{
+	const uint64_t here = UINT64_C(1) << hold->votes.own;
+	bool settled = (lease_members(hold->lease) & ~here &
+			~hold->votes.connected) == 0;
+
+	gate_tell(hold->gate_fd, true, settled ? hold->votes.asked : 0);
 }
 
 /* -------------------------------------------------------------------- fence */
@@ -352,7 +363,7 @@ static bool begin(struct hold *hold)
 		send_copy(hold, i, true);
 	}
 	if (votes_start(hold->settings->ctdb_socket,
-			LOCK_LEASE_MS / VOTES_PER_LEASE,
+			VOTES_EVERY_MS,
 			&hold->votes_fd, &hold->votes_pid) != 0) {
 		hold->votes_fd = -1;
 	}
@@ -380,25 +391,12 @@ static bool begin(struct hold *hold)
 	return hold->lease != NULL;
 }
 
-static bool take_turn(void)
-{
-	const uint64_t until = lock_now() + TURN_MS;
-	int fd = open(TURN_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-		      0600);
-
-	if (fd == -1) {
-		return false;
-	}
-	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		if (lock_now() > until) {
-			return false;
-		}
-		poll(NULL, 0, 10);
-	}
-	return true;
-}
-
 /* ---------------------------------------------------------------------- end */
+
+static bool is_over(const struct hold *hold)
+{
+	return told_to_end != 0 || getppid() != hold->parent;
+}
 
 static void end_children(struct hold *hold)
 {
@@ -417,14 +415,31 @@ static void end_children(struct hold *hold)
 	}
 }
 
+/*
+ * ctdb's recovery daemon would try an election, fail for want of the others,
+ * still take itself for the leader, find that it has no lock, and ban its node
+ * for five minutes. This way it knows that nobody leads.
+ */
+static void have_elected(const struct hold *hold)
+{
+	struct session *session;
+
+	if (session_open(NULL, hold->settings->ctdb_socket, &session) == 0) {
+		recoverd_elect(session);
+		talloc_free(session);
+	}
+}
+
 static void leave(struct hold *hold)
 {
 	uint64_t until;
 	uint8_t i;
 
 	/* From here on ctdb does not believe any more that we hold it. */
+	gate_tell(hold->gate_fd, false, 0);
 	close(STDOUT_FILENO);
-	if (hold->taken && !told_to_end) {
+	if (hold->taken && !is_over(hold)) {
+		have_elected(hold);
 		poll(NULL, 0, HEED_MS);
 	}
 	hold->taken = false;
@@ -436,11 +451,6 @@ static void leave(struct hold *hold)
 		}
 		wait_for(hold, 10);
 	}
-}
-
-static bool is_over(const struct hold *hold)
-{
-	return told_to_end != 0 || getppid() != hold->parent;
 }
 
 static enum lease_verdict live(struct hold *hold)
@@ -466,6 +476,7 @@ static enum lease_verdict live(struct hold *hold)
 			break;
 		}
 		if (hold->taken) {
+			tell_gate(hold);
 			tell(hold, now);
 		}
 		see_fence(hold);
@@ -518,7 +529,8 @@ int hold_lock(const struct hold_settings *settings)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* As ctdbd: a busy machine is no reason to lose the lock. */
 	sched_setscheduler(0, SCHED_FIFO, &priority);
-	if (!take_turn()) {
+	hold->gate_fd = gate_take();
+	if (hold->gate_fd == -1) {
 		event_log(EVENT_LOCK_UNUSABLE, "another mirror-ctdb-lock of "
 			  "this node has not ended");
 		hold_answer('3');

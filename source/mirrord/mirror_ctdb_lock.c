@@ -11,9 +11,9 @@
  *
  * ctdb runs the same command in two roles. Its recovery daemon does to lead:
  * then the lock is taken and held. ctdbd does on every node at the end of each
- * recovery, to see that somebody has it: the answer is "contention", at once
- * and always. Any other would fail the recovery, which clients wait for, and
- * tells nothing that the holder does not find out itself within a lease.
+ * recovery, to see that somebody has it: the answer is "contention", never that
+ * it was taken, and no disk is read for it. Where the lock is held, it comes
+ * when the holder may go on for good (lock_gate.h).
  */
 
 #include <errno.h>
@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include "../common/event_log.h"
 #include "lock_format.h"
+#include "lock_gate.h"
 #include "lock_hold.h"
 
 #define CTDB_SOCKET "/run/ctdb/ctdbd.socket"
@@ -96,9 +97,10 @@ static int do_mailbox(int argc, char *argv[], const struct options *options)
 		return usage();
 	}
 	if (!is_for_recoverd()) {
-		hold_answer('1');
+		hold_answer(gate_answer());
 		return 0;
 	}
+	event_log_keep();
 	if (settings.ctdb_socket == NULL) {
 		settings.ctdb_socket = CTDB_SOCKET;
 	}
