@@ -223,7 +223,7 @@ int lock_show(const struct copy_place *places, uint8_t copies)
 			continue;
 		}
 		shown++;
-		printf("copy %u of %u, %s, lease %u ms\n",
+		printf("copy %d of %d, %s, lease %u ms\n",
 		       reply.header.copy + 1, reply.header.copies,
 		       places[i].path, reply.header.lease_ms);
 		for (node = 0; node < LOCK_NODES; node++) {

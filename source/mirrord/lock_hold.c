@@ -214,7 +214,7 @@ static void see_fence(struct hold *hold)
 	}
 }
 
-/* ------------------------------------------------------------------- in, out */
+/* ---------------------------------------------------------------- in, out */
 
 static bool is_same(const struct hold *hold, const struct lock_header *header)
 {
@@ -483,8 +483,7 @@ static enum lease_verdict live(struct hold *hold)
 		for (i = 0; i < hold->settings->copies; i++) {
 			send_copy(hold, i, false);
 		}
-		now = lock_now();
-		/* Timers of what is busy: it is late, or the pace is over. */
+		/* What is busy may be late, or the next write due. */
 		wait_for(hold, hold->taken ? 20 : 10);
 	}
 	return verdict;

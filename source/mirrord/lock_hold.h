@@ -16,7 +16,7 @@
 struct hold_settings {
 	struct copy_place places[LOCK_COPIES];
 	uint8_t copies;
-	const char *fence;		/* program, called with a pnn; or NULL */
+	const char *fence;	/* program, called with a pnn; NULL: none */
 	const char *ctdb_socket;
 	bool same_id;	/* the copies were made together */
 };

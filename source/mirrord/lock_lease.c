@@ -63,7 +63,7 @@ struct lease {
 	uint64_t written_members;
 	uint64_t old_members;	/* that may still be what the mailbox has */
 	uint64_t members_sequence;
-	uint8_t not_counting;	/* copies that are, or may be, written as lost */
+	uint8_t not_counting;	/* copies that may be written as lost */
 	uint64_t unlost_sequence;
 	int fence;
 	bool fence_failed;
@@ -321,7 +321,7 @@ void lease_votes(struct lease *lease, uint64_t asked, uint64_t connected,
 	}
 }
 
-/* --------------------------------------------------------- what others wrote */
+/* ------------------------------------------------------- what others wrote */
 
 static void look_at(struct lease *lease, uint32_t node, uint64_t now)
 {
@@ -752,7 +752,7 @@ void lease_done(struct lease *lease, uint8_t i, uint64_t now,
 	}
 }
 
-/* ------------------------------------------------------------------ the rest */
+/* ----------------------------------------------------------------- the rest */
 
 int lease_fence(const struct lease *lease)
 {

@@ -4,7 +4,8 @@
  * block for every node, in which that node alone writes.
  *
  * Owns: the format, its checksums.
- * Does not own: reading and writing (lock_copy.h), what it means (lock_lease.h).
+ * Does not own: reading and writing (lock_copy.h), what is made of it
+ * (lock_lease.h).
  *
  * All numbers are little endian. A block is 4096 bytes, so that a disk with
  * blocks of either size writes it as a whole; what it has is in the first 512.
@@ -44,7 +45,7 @@ enum sector_state {
 };
 
 struct sector {
-	uint64_t sequence;	/* one more with every write; 0: never written */
+	uint64_t sequence;	/* one more with every write; 0: no write */
 	uint64_t term;		/* of its last hold; one more than any before */
 	uint64_t members;	/* HOLD: who may take it when the hold lapses */
 	uint32_t node;
