@@ -64,8 +64,8 @@ static void test_ids(void **state)
 
 	for (a = 0; a < EVENT_END; a++) {
 		assert_int_equal(strlen(event_log_code(a)), 4);
-		/* M: the mirror. N: the network. */
-		assert_non_null(strchr("MN", event_log_code(a)[0]));
+		/* M: the mirror. N: the network. L: the cluster lock. */
+		assert_non_null(strchr("MNL", event_log_code(a)[0]));
 		assert_true(strlen(event_log_name(a)) > 0);
 		assert_non_null(event_log_advice(a));
 		for (b = 0; b < a; b++) {
