@@ -7,8 +7,8 @@ WAF = PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONHASHSEED=1 \
 OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 .PHONY: all prepare configure install test demo check-style clean help \
-	soak network torture fuzz mutants crash chaos nightly model stage bench \
-	microbench scale moves events splitbrain
+	soak network torture fuzz mutants crash chaos nightly integration \
+	model stage bench microbench scale moves events splitbrain
 
 all: build/configured
 	@$(WAF) build
@@ -22,6 +22,7 @@ help:
 	@echo "make soak CUTS=20 power cuts in a row under load [FS=ext4|xfs] [MIRROR=yes|no]"
 	@echo "make moves        20 planned moves in a row under load [MOVES=20] [FS=ext4|xfs]"
 	@echo "make chaos        histories under faults, checked [SEED=..] [SEEDS=n] [MINUTES=..] [FAULTS=..]"
+	@echo "make integration  all integration tests, the long ones, too"
 	@echo "make nightly      the same for an hour"
 	@echo "make network      every single and double failure of the network, with clients [FAST=1] [SEED=..] [CELL=..]"
 	@echo "make splitbrain   every cut of links with every loss of the cluster lock (hours) [RUNS=20] [CELL=..] [SEED=..]"
@@ -77,6 +78,9 @@ chaos: stage
 		$(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(FAULTS),--faults $(FAULTS))
+
+integration: stage
+	@tests/integration/run -a
 
 nightly: MINUTES ?= 60
 nightly: chaos

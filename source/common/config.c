@@ -353,16 +353,38 @@ static bool path_within(const char *path, const char *folder)
 		(path[length] == '\0' || path[length] == '/');
 }
 
+static bool check_kind(struct reader *r, const struct config_volume *volume)
+{
+	if (strcasecmp(volume->kind, "shared") != 0 &&
+	    strcasecmp(volume->kind, "cluster") != 0) {
+		return PROBLEM(r, "mirror:%s kind = %s: must be shared or "
+			       "cluster, for example: mirror:%s kind = shared",
+			       volume->name, volume->kind, volume->name);
+	}
+	if (!volume->fence && !volume->cluster) {
+		return PROBLEM(r, "mirror:%s fence = no: a disk that two nodes "
+			       "write to is destroyed; only kind = cluster may "
+			       "do without, if its file system cuts nodes off "
+			       "itself", volume->name);
+	}
+	return true;
+}
+
 static bool check_volume(struct reader *r, const struct config_volume *volume)
 {
 	struct config_volume **other;
 
-	if (strcasecmp(volume->kind, "shared") != 0) {
-		return PROBLEM(r, "mirror:%s kind = %s: this version knows "
-			       "`shared' only, so: mirror:%s kind = shared",
-			       volume->name, volume->kind, volume->name);
+	if (!check_kind(r, volume)) {
+		return false;
 	}
-	if (volume->device == NULL || volume->device[0] != '/') {
+	if (volume->cluster) {
+		if (volume->device != NULL || volume->mount_options[0]) {
+			return PROBLEM(r, "mirror:%s device, mount options: "
+				       "mirrord does not mount a volume with "
+				       "kind = cluster; leave them out",
+				       volume->name);
+		}
+	} else if (volume->device == NULL || volume->device[0] != '/') {
 		return PROBLEM(r, "mirror:%s device = %s: must be the path of "
 			       "a disk that all nodes see, for example: "
 			       "mirror:%s device = /dev/disk/by-id/wwn-0x5000",
@@ -398,7 +420,8 @@ static bool check_volume(struct reader *r, const struct config_volume *volume)
 				       (*other)->name,
 				       (*other)->mount_point);
 		}
-		if (strcmp((*other)->device, volume->device) == 0) {
+		if (!volume->cluster && !(*other)->cluster &&
+		    strcmp((*other)->device, volume->device) == 0) {
 			return PROBLEM(r, "mirror:%s device = %s: is the "
 				       "device of volume %s, too",
 				       volume->name, volume->device,
@@ -431,6 +454,7 @@ static bool read_volume(struct reader *r, struct config_service *service,
 	struct mirror_config *config = r->config;
 	size_t n = talloc_array_length(config->volumes) - 1;
 	struct config_volume *volume;
+	const char *text;
 
 	if (!good_name(name)) {
 		return PROBLEM(r, "mirror:%s volumes: `%s' is no name; use up "
@@ -448,6 +472,14 @@ static bool read_volume(struct reader *r, struct config_service *service,
 	if (volume->kind == NULL) {
 		volume->kind = "shared";
 	}
+	volume->cluster = strcasecmp(volume->kind, "cluster") == 0;
+	text = get_of(r, name, "fence");
+	volume->fence = true;
+	if (text != NULL && !parse_bool(text, &volume->fence)) {
+		return PROBLEM(r, "mirror:%s fence = %s: must be yes or no, "
+			       "for example: mirror:%s fence = yes", name,
+			       text, name);
+	}
 	volume->device = copy_path(volume, get_of(r, name, "device"));
 	volume->mount_point = copy_path(volume,
 					get_of(r, name, "mount point"));
@@ -457,6 +489,9 @@ static bool read_volume(struct reader *r, struct config_service *service,
 	}
 	if (!check_volume(r, volume)) {
 		return false;
+	}
+	if (volume->device == NULL) {
+		volume->device = "";
 	}
 
 	config->volumes = talloc_realloc(config, config->volumes,

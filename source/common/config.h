@@ -20,6 +20,7 @@
  *   mirror:data device = /dev/disk/by-id/...
  *   mirror:data mount point = /srv/data
  *   mirror:data mount options = noatime
+ *   mirror:data fence = yes            kind = cluster may say `no'
  */
 
 #ifndef MIRROR_CONFIG_H
@@ -37,8 +38,14 @@ enum config_degraded { CONFIG_WRITE_THROUGH, CONFIG_WRITE_BACK };
 
 struct config_volume {
 	const char *name;
-	const char *kind;		/* "shared" */
-	const char *device;
+	/* "shared": a disk, mounted by the owner alone; "cluster": mounted on
+	 * every node by its own cluster file system. */
+	const char *kind;
+	bool cluster;
+	/* A node that may have it is cut off by the fence command before
+	 * another one takes it. */
+	bool fence;
+	const char *device;		/* cluster: "" */
 	const char *mount_point;
 	const char *mount_options;	/* may be "" */
 	struct config_service *service;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The label of a volume, see label.h. */
 
+#include <sys/file.h>
 #include <sys/xattr.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <talloc.h>
 #include <unistd.h>
@@ -156,8 +158,39 @@ int label_write(int root_fd, const struct label *label)
 	return 0;
 }
 
+int label_replace(int root_fd,
+		  const struct label *found,
+		  const struct label *label)
+{
+	struct label there;
+	int fd, ret;
+
+	/* An open file of its own, so that the lock is, too. */
+	fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1) {
+		return errno;
+	}
+	do {
+		ret = flock(fd, LOCK_EX) == -1 ? errno : 0;
+	} while (ret == EINTR);
+	if (ret == 0) {
+		ret = label_read(fd, &there);
+	}
+	if (ret == 0 && (there.generation != found->generation ||
+			 there.owner != found->owner)) {
+		ret = ESTALE;
+	}
+	if (ret == 0) {
+		ret = label_write(fd, label);
+	}
+	close(fd);
+	return ret;
+}
+
 struct label_job {
 	int root_fd;
+	bool guarded;
+	struct label found;
 	struct label label;
 };
 
@@ -165,15 +198,23 @@ static int label_job_run(void *argument)
 {
 	const struct label_job *job = argument;
 
-	return label_write(job->root_fd, &job->label);
+	return job->guarded ?
+		label_replace(job->root_fd, &job->found, &job->label) :
+		label_write(job->root_fd, &job->label);
 }
 
 struct tevent_req *label_write_send(TALLOC_CTX *mem_ctx,
 				    struct tevent_context *ev,
 				    int root_fd,
+				    const struct label *found,
 				    const struct label *label)
 {
-	const struct label_job job = { .root_fd = root_fd, .label = *label };
+	const struct label_job job = {
+		.root_fd = root_fd,
+		.guarded = found != NULL,
+		.found = found != NULL ? *found : *label,
+		.label = *label,
+	};
 
 	return job_send(mem_ctx, ev, label_job_run, &job, sizeof(job));
 }

@@ -4,7 +4,8 @@
  *
  * Owns: the format of the extended attribute, and that a label that was
  * written is durable.
- * Does not own: who may write it: the node that has the volume mounted.
+ * Does not own: who may write it: the node that has the volume mounted, or,
+ * where all have, the one whose label is there.
  *
  * A volume without a label is new: generation 0, clean.
  *
@@ -71,10 +72,20 @@ int label_read(int root_fd, struct label *label);
 /* Write it, and return when it is on the disk. Blocks: see below. */
 int label_write(int root_fd, const struct label *label);
 
-/* The same, beside the event loop. */
+/*
+ * The same, but only over this label: of its generation and owner. ESTALE:
+ * another node has written one. On a cluster file system a node that was
+ * replaced can still write; the lock makes it one step for all nodes.
+ */
+int label_replace(int root_fd,
+		  const struct label *found,
+		  const struct label *label);
+
+/* label_replace(), or label_write() if found is NULL, beside the event loop. */
 struct tevent_req *label_write_send(TALLOC_CTX *mem_ctx,
 				    struct tevent_context *ev,
 				    int root_fd,
+				    const struct label *found,
 				    const struct label *label);
 int label_write_recv(struct tevent_req *req);
 

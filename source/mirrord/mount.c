@@ -14,6 +14,7 @@
 #include "../common/event_log.h"
 #include "child.h"
 #include "mount.h"
+#include "mount_cluster.h"
 
 /* A journal is recovered meanwhile. */
 #define MOUNT_MS 600000
@@ -89,6 +90,10 @@ int mount_look(TALLOC_CTX *mem_ctx,
 	FILE *file;
 
 	*state = MOUNT_NONE;
+	if (volume->cluster) {
+		talloc_free(frame);
+		return mount_cluster_look(mem_ctx, volume, state, other);
+	}
 	if (stat(volume->device, &st) == -1) {
 		talloc_free(frame);
 		return errno;
@@ -302,6 +307,16 @@ void mount_end_holders(struct mirrord *mirrord,
 	struct tevent_req *req;
 
 	if (holders == NULL) {
+		return;
+	}
+	if (volume->cluster) {
+		/* Others may be on the same file system. */
+		req = mount_free_send(holders, mirrord, volume, true);
+		if (req == NULL) {
+			talloc_free(holders);
+			return;
+		}
+		tevent_req_set_callback(req, holders_done, holders);
 		return;
 	}
 	holders->mirrord = mirrord;

@@ -16,7 +16,8 @@ enum mount_state {
 	MOUNT_NONE,		/* neither is in use */
 	MOUNT_HERE,		/* the device, at the mount point */
 	MOUNT_ELSEWHERE,	/* the device, at another place */
-	MOUNT_OTHER		/* something else is at the mount point */
+	MOUNT_OTHER,		/* something else is at the mount point */
+	MOUNT_UNFIT		/* of a cluster volume: other says why */
 };
 
 /* other (may be NULL; child of mem_ctx): the place, or what is there. */

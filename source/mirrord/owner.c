@@ -346,6 +346,11 @@ uint64_t owner_refused_ms(const struct owner *owner)
 		owner_now() - owner->refused_since : 0;
 }
 
+const struct label *owner_label_there(const struct owner *owner)
+{
+	return owner->volume->cluster ? &owner->label : NULL;
+}
+
 void owner_sync_failed(struct owner *owner, int error)
 {
 	owner->sync_failed = true;

@@ -132,7 +132,9 @@ static void ask_disk(struct owner *owner)
 	label.beat++;
 	owner->lease.beat = label.beat;
 	owner->lease.request = label_write_send(owner, owner->mirrord->ev,
-						owner->root_fd, &label);
+						owner->root_fd,
+						owner_label_there(owner),
+						&label);
 	if (owner->lease.request != NULL) {
 		tevent_req_set_callback(owner->lease.request, disk_answered,
 					owner);

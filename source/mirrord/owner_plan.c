@@ -272,7 +272,9 @@ static void write_label(struct owner *owner)
 	owner->poll = NULL;
 	owner->label_begun = state_page_clock();
 	owner->request = label_write_send(owner, owner->mirrord->ev,
-					  owner->root_fd, &owner->next);
+					  owner->root_fd,
+					  owner_label_there(owner),
+					  &owner->next);
 	if (owner->request == NULL) {
 		step_again(owner, owner->plan->steps[owner->step]);
 		return;

@@ -121,6 +121,9 @@ void owner_reap_look(struct owner *owner);
  * a child still works on it. */
 bool owner_reap_drop(struct owner *owner);
 
+/* Only over which label may the next one be written? NULL: any, as nobody else
+ * can write to the volume. */
+const struct label *owner_label_there(const struct owner *owner);
 void owner_sync_failed(struct owner *owner, int error);
 /* How a write of the label ended. */
 void owner_disk_answered(struct owner *owner, int error);

@@ -8,11 +8,13 @@
 #include "child.h"
 #include "ctdb_view.h"
 #include "mount.h"
+#include "mount_cluster.h"
 #include "nodes.h"
 #include "peer.h"
 #include "service.h"
 
 #define AGAIN_MS 200
+#define FREE_AGAIN_MS 20
 /* smbds whose clients are gone end by themselves; the others are ended. */
 #define PATIENCE_MS 1500
 #define END_MS 2000
@@ -103,13 +105,18 @@ struct unmount {
 };
 
 static void unmount_try(struct unmount *unmount);
+static void free_try(struct unmount *unmount);
 
 static void unmount_again(void *private_data)
 {
 	struct unmount *unmount = private_data;
 
 	unmount->timer = NULL;
-	unmount_try(unmount);
+	if (unmount->volume->config->cluster) {
+		free_try(unmount);
+	} else {
+		unmount_try(unmount);
+	}
 }
 
 static void unmount_later(struct unmount *unmount, uint32_t ms)
@@ -146,6 +153,38 @@ static void unmount_done(struct tevent_req *req)
 		mount_end_holders(volume->mirrord, volume->config);
 	}
 	unmount_later(unmount, AGAIN_MS);
+}
+
+/* ------------------------------------------------ volumes that stay mounted */
+
+static void freed(struct tevent_req *req)
+{
+	struct unmount *unmount = tevent_req_callback_data(req,
+							   struct unmount);
+	int ret = mount_free_recv(req);
+
+	TALLOC_FREE(unmount->request);
+	if (ret == 0) {
+		service_event(unmount->volume, SERVICE_EVENT_OK);
+	} else {
+		unmount_later(unmount, FREE_AGAIN_MS);
+	}
+}
+
+/* No smbd that has files open here may find the volume again when it is back:
+ * what it knows of them is old then. */
+static void free_try(struct unmount *unmount)
+{
+	struct service_volume *volume = unmount->volume;
+	bool end = service_now() - volume->state_since > PATIENCE_MS;
+
+	unmount->request = mount_free_send(unmount, volume->mirrord,
+					   volume->config, end);
+	if (unmount->request == NULL) {
+		unmount_later(unmount, AGAIN_MS);
+		return;
+	}
+	tevent_req_set_callback(unmount->request, freed, unmount);
 }
 
 static void unmount_try(struct unmount *unmount)
@@ -227,8 +266,9 @@ void release_done(struct service_volume *volume)
 	TALLOC_FREE(volume->unmount);
 	if (volume->label.protection == LABEL_CLEAN) {
 		service_problem(volume, SERVICE_OK, NULL);
-		event_log(EVENT_RELEASED, "volume %s: unmounted (%s)",
-			  volume->config->name,
+		event_log(EVENT_RELEASED, "volume %s: %s (%s)",
+			  volume->config->name, volume->config->cluster ?
+			  "given away" : "unmounted",
 			  label_describe(volume, &volume->label));
 		tell_others(volume);
 	}

@@ -628,9 +628,12 @@ void services_adopt(struct services *services)
 			if (page != NULL && adopt_owner(volume, page)) {
 				continue;
 			}
+		}
+		if (mount == MOUNT_HERE && !volume->config->cluster) {
 			volume->state = SERVICE_MOUNTED;
 		} else if (page != NULL) {
-			/* Somebody unmounted it behind our back. */
+			/* Somebody unmounted it behind our back; or it is
+			 * mounted, as always, and another node's now. */
 			state_page_set_mode(page, PAGE_ABSENT,
 					    state_page_generation(page),
 					    NULL);

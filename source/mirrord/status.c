@@ -122,10 +122,11 @@ static json_t *volume_json(struct mirrord *mirrord,
 		role = "partner";
 	}
 	json = json_pack(
-		"{s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:I,s:I,s:I,s:b,s:o,s:o}",
+		"{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:I,s:I,s:I,s:b,s:o,s:o}",
 		"name", config->name,
 		"service", config->service->name,
 		"role", role,
+		"kind", config->kind,
 		"device", config->device,
 		"mount_point", config->mount_point,
 		"host", ctdb_view_host(mirrord->view,

@@ -11,6 +11,7 @@
 #include "ctdb_view.h"
 #include "fence.h"
 #include "mount.h"
+#include "mount_cluster.h"
 #include "nodes.h"
 #include "partner.h"
 #include "peer.h"
@@ -122,6 +123,21 @@ static void fence(struct takeover *takeover)
 			takeover->volume, "ctdb is in recovery, or this node "
 			"is not part of its cluster; node %u is not fenced "
 			"before that is over", takeover->node));
+		return;
+	}
+	/* Its file system cuts off who is out. R12 and the label do the rest
+	 * (takeover_replay.c). */
+	if (!takeover->volume->config->fence) {
+		if (ctdb_view_excluded(takeover->mirrord->view,
+				       takeover->node)) {
+			has_not(takeover);
+			return;
+		}
+		not_yet(takeover, talloc_asprintf(
+			takeover->volume, "node %u does not answer, ctdb has "
+			"not excluded it, and this volume is not to be fenced "
+			"by mirrord; restart mirrord there, or stop the node",
+			takeover->node));
 		return;
 	}
 	takeover->request = fence_send(takeover, takeover->mirrord,
@@ -266,8 +282,11 @@ static void mounted(struct takeover *takeover)
 	struct service_volume *volume = takeover->volume;
 
 	volume->timeline.mounted = takeover_time(volume);
-	event_log(EVENT_MOUNTED, "volume %s: %s on %s", volume->config->name,
-		  volume->config->device, volume->config->mount_point);
+	if (!volume->config->cluster) {
+		event_log(EVENT_MOUNTED, "volume %s: %s on %s",
+			  volume->config->name, volume->config->device,
+			  volume->config->mount_point);
+	}
 	service_event(volume, SERVICE_EVENT_OK);
 }
 
@@ -301,6 +320,23 @@ static void mount_finished(struct tevent_req *req)
 	mounted(takeover);
 }
 
+static void answered(struct tevent_req *req)
+{
+	struct takeover *takeover = tevent_req_callback_data(req,
+							     struct takeover);
+	struct service_volume *volume = takeover->volume;
+	int ret = mount_answer_recv(req);
+
+	TALLOC_FREE(takeover->request);
+	if (ret != 0) {
+		cannot_mount(takeover, talloc_asprintf(
+			volume, "%s: cannot read the volume's label: %s",
+			volume->config->mount_point, strerror(ret)));
+		return;
+	}
+	mounted(takeover);
+}
+
 void takeover_mount(struct service_volume *volume)
 {
 	const struct config_volume *config = volume->config;
@@ -329,9 +365,21 @@ void takeover_mount(struct service_volume *volume)
 			volume, "%s is occupied by %s; mirror:%s mount point "
 			"must be a folder of its own", config->mount_point,
 			other, config->name);
+	} else if (state == MOUNT_HERE && config->cluster) {
+		takeover->request = mount_answer_send(
+			takeover, volume->mirrord->ev, config);
+		if (takeover->request != NULL) {
+			tevent_req_set_callback(takeover->request, answered,
+						takeover);
+			return;
+		}
+		problem = talloc_strdup(volume, "out of memory");
 	} else if (state == MOUNT_HERE) {
 		mounted(takeover);
 		return;
+	} else if (state == MOUNT_UNFIT) {
+		problem = talloc_asprintf(
+			volume, "%s: %s", config->mount_point, other);
 	} else {
 		takeover->request = mount_send(takeover, volume->mirrord->ev,
 					       config);

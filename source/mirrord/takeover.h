@@ -16,6 +16,7 @@ struct takeover {
 	struct label next;	/* being written */
 	bool local;		/* the store is ours */
 	uint64_t replayed_at;	/* ns of state_page_clock() */
+	uint64_t claimed_at;	/* the same; 0: it was not */
 	uint64_t label_begun;	/* the same */
 };
 

@@ -5,6 +5,8 @@
  *
  *   label                          what is done
  *   CLEAN, DEGRADED                nothing; a store of it is obsolete
+ *   DEGRADED, nobody is fenced     claim the volume by a label: the old
+ *                                  owner's lease is not renewed any more
  *   MIRRORED, store is here        claim it, label REPLAYING, replay
  *   REPLAYING by us, claimed       replay again
  *   either, store at another node  read-back: fetch, replay
@@ -39,6 +41,13 @@
 static void fail(struct takeover *takeover, char *problem)
 {
 	takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED, problem);
+}
+
+/* On a cluster file system others can write labels, too. */
+static const struct label *label_there(const struct takeover *takeover,
+				       const struct label *found)
+{
+	return takeover->volume->config->cluster ? found : NULL;
 }
 
 static uint64_t lease_ns(const struct takeover *takeover)
@@ -186,6 +195,9 @@ static uint64_t old_lease_ends(const struct takeover *takeover)
 	} else if (label->partner != own) {
 		other = takeover->replayed_at;
 	}
+	if (takeover->claimed_at != 0) {
+		other = takeover->claimed_at;
+	}
 	if (label->owner == own || other == 0) {
 		return granted;
 	}
@@ -201,6 +213,7 @@ static void label_complete_later(void *private_data)
 
 static void label_complete(struct takeover *takeover)
 {
+	const struct label found = takeover->next;
 	uint64_t now = state_page_clock();
 	uint64_t ends = old_lease_ends(takeover);
 
@@ -223,6 +236,7 @@ static void label_complete(struct takeover *takeover)
 	}
 	takeover->request = label_write_send(takeover, takeover->mirrord->ev,
 					     takeover->root_fd,
+					     label_there(takeover, &found),
 					     &takeover->next);
 	if (takeover->request == NULL) {
 		fail(takeover, NULL);
@@ -480,12 +494,54 @@ static void replay_own_store(struct takeover *takeover)
 	}
 	takeover->request = label_write_send(takeover, takeover->mirrord->ev,
 					     takeover->root_fd,
+					     label_there(takeover,
+							 &takeover->label),
 					     &takeover->next);
 	if (takeover->request == NULL) {
 		fail(takeover, NULL);
 		return;
 	}
 	tevent_req_set_callback(takeover->request, claim_labelled, takeover);
+}
+
+/* ----------------------------------------------- instead of a fence: claim */
+
+static void volume_claimed(struct tevent_req *req)
+{
+	struct takeover *takeover = tevent_req_callback_data(req,
+							     struct takeover);
+	int ret;
+
+	ret = label_write_recv(req);
+	TALLOC_FREE(takeover->request);
+	if (ret != 0) {
+		fail(takeover, talloc_asprintf(
+			takeover->volume, "cannot write the label of the "
+			"volume: %s", strerror(ret)));
+		return;
+	}
+	takeover->claimed_at = state_page_clock();
+	label_complete(takeover);
+}
+
+/*
+ * R12: the disk grants the lease of an owner that is degraded, and would go on
+ * to grant that of one that was not fenced. Over our label it can write none:
+ * its last lease began before this.
+ */
+static void claim_volume(struct takeover *takeover)
+{
+	takeover->next = label_next(&takeover->label,
+				    takeover->mirrord->nodes->own,
+				    LABEL_DEGRADED);
+	takeover->request = label_write_send(
+		takeover, takeover->mirrord->ev, takeover->root_fd,
+		label_there(takeover, &takeover->label), &takeover->next);
+	if (takeover->request == NULL) {
+		fail(takeover, NULL);
+		return;
+	}
+	tevent_req_set_callback(takeover->request, volume_claimed, takeover);
 }
 
 /* -------------------------------------------------- step 1: what is there? */
@@ -607,6 +663,13 @@ void takeover_replay(struct service_volume *volume)
 				     "operations and has lost them");
 		}
 		return;
+	case LABEL_DEGRADED:
+		if (!volume->config->fence &&
+		    takeover->label.owner != volume->mirrord->nodes->own) {
+			claim_volume(takeover);
+			return;
+		}
+		/* FALLTHROUGH */
 	default:
 		label_complete(takeover);
 		return;

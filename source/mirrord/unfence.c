@@ -25,6 +25,9 @@ static bool any_mounted(const struct mirror_config *config, TALLOC_CTX *ctx,
 	for (v = config->volumes; *v != NULL; v++) {
 		enum mount_state state = MOUNT_NONE;
 
+		if ((*v)->cluster) {
+			continue;	/* always; its file system knows */
+		}
 		mount_look(ctx, *v, &state, NULL);
 		if (state == MOUNT_HERE || state == MOUNT_ELSEWHERE) {
 			*which = talloc_strdup(ctx, (*v)->name);

@@ -98,3 +98,6 @@ def test_goes_home_by_order_when_it_is_safe(lab):
     assert 'moved here while its home' in lab.on('n1', 'mirrorctl', 'giveback')
     out = lab.on('n0', 'mirrorctl', 'giveback', 'ALPHA', '--now', check=False)
     assert 'is on node 1: say it there' in out, out
+
+
+test_goes_home_by_order_when_it_is_safe.long = True

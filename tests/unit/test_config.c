@@ -208,6 +208,9 @@ static const struct {
 	{ "FILES giveback", "night", "mirror:FILES giveback = night" },
 	{ "giveback delay", "-1", "mirror:giveback delay = -1" },
 	{ "data kind", "replica", "mirror:data kind = replica" },
+	{ "data kind", "cluster", "mirror:data device" },
+	{ "data fence", "no", "mirror:data fence = no" },
+	{ "data fence", "maybe", "mirror:data fence = maybe" },
 	{ "data device", "", "mirror:data device" },
 	{ "data device", "sda", "mirror:data device = sda" },
 	{ "home device", "/dev/sda", "mirror:home device" },
@@ -216,6 +219,34 @@ static const struct {
 	{ "home mount point", "/srv/data/home", "mirror:home mount point" },
 	{ "home mount point", "/srv", "mirror:home mount point" },
 };
+
+/* Mounted by others: no device, and only such a volume may go unfenced. */
+static void test_cluster_volumes(void **state)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct mirror_config *config;
+	char *problem = NULL;
+
+	good_settings(state);
+	set("data kind", "cluster");
+	set("data device", "");
+	set("data mount options", "");
+	config = config_read(ctx, &problem);
+	assert_non_null(config);
+	assert_true(config->volumes[0]->cluster);
+	assert_true(config->volumes[0]->fence);
+	assert_string_equal(config->volumes[0]->device, "");
+	assert_false(config->volumes[1]->cluster);
+	assert_true(config->volumes[1]->fence);
+	set("data fence", "no");
+	config = config_read(ctx, &problem);
+	assert_non_null(config);
+	assert_false(config->volumes[0]->fence);
+	set("data mount options", "noatime");
+	assert_null(config_read(ctx, &problem));
+	assert_non_null(strstr(problem, "mirrord does not mount"));
+	talloc_free(ctx);
+}
 
 static void test_wrong(void **state)
 {
@@ -284,6 +315,7 @@ int main(void)
 		cmocka_unit_test_setup(test_services, good_settings),
 		cmocka_unit_test_setup(test_volumes, good_settings),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_cluster_volumes),
 		cmocka_unit_test_setup(test_local_locks, good_settings),
 		cmocka_unit_test(test_every_option_has_help),
 	};

@@ -109,6 +109,17 @@ static void test_on_a_directory(void **state)
 	if (label_write(fd, &label) == 0) {
 		assert_int_equal(label_read(fd, &back), 0);
 		assert_labels_equal(&label, &back);
+		/* R11: only over the label that one knows. */
+		back.generation--;
+		label.generation += 5;
+		assert_int_equal(label_replace(fd, &back, &label), ESTALE);
+		back.generation++;
+		back.owner++;
+		assert_int_equal(label_replace(fd, &back, &label), ESTALE);
+		back.owner--;
+		assert_int_equal(label_replace(fd, &back, &label), 0);
+		assert_int_equal(label_read(fd, &back), 0);
+		assert_labels_equal(&label, &back);
 		assert_int_equal(fsetxattr(fd, LABEL_XATTR, "junk", 4, 0), 0);
 		assert_int_equal(label_read(fd, &back), EBADMSG);
 	} else {

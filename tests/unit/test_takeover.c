@@ -26,6 +26,7 @@
 
 #define MS UINT64_C(1000000)
 #define LEASE_MS 200
+#define discard_const(p) ((void *)(uintptr_t)(p))
 
 /* -------------------------------------------------------------------- stubs */
 
@@ -38,6 +39,9 @@ static struct {
 	uint64_t granted_until;
 	struct label label;
 	uint64_t written_at;	/* 0: no label was written */
+	uint32_t writes;
+	bool guarded;
+	struct tevent_req *write;
 	bool ended;
 	enum service_event event;
 	enum service_result result;
@@ -228,12 +232,21 @@ struct label label_next(const struct label *label, uint32_t owner,
 
 struct tevent_req *label_write_send(TALLOC_CTX *mem_ctx,
 				    struct tevent_context *ev, int root_fd,
+				    const struct label *found,
 				    const struct label *label)
 {
 	assert_int_equal(label->protection, LABEL_DEGRADED);
-	assert_int_equal(label->generation, stub.label.generation + 1);
+	assert_int_equal(label->generation,
+			 stub.label.generation + stub.writes + 1);
+	/* Over the label that is there, where others can write, too. */
+	assert_int_equal(found != NULL, stub.guarded);
+	if (found != NULL) {
+		assert_int_equal(found->generation, label->generation - 1);
+	}
+	stub.writes++;
 	stub.written_at = state_page_clock();
-	return pending(mem_ctx);
+	stub.write = pending(mem_ctx);
+	return stub.write;
 }
 
 int label_write_recv(struct tevent_req *req)
@@ -281,6 +294,7 @@ static int make_world(void **state)
 	volume_config->name = "data";
 	volume_config->device = "/dev/null";
 	volume_config->mount_point = "/";
+	volume_config->fence = true;
 	volume_config->service = service;
 	config->lease_ms = LEASE_MS;
 	config->run_directory = "/nonexistent";
@@ -394,6 +408,29 @@ static void test_fenced_once(void **state)
 	assert_int_equal(stub.event, SERVICE_EVENT_OK);
 }
 
+/* A volume that is not to be fenced: who is out is out, and nobody else. */
+static void test_not_to_be_fenced(void **state)
+{
+	struct service_volume *volume = *state;
+	struct config_volume *config = discard_const(volume->config);
+
+	config->cluster = true;
+	config->fence = false;
+	check(volume);
+	assert_int_equal(stub.event, SERVICE_EVENT_FAILED);
+	assert_int_equal(stub.result, SERVICE_NOT_YET);
+	stub.settled = true;
+	check(volume);
+	assert_int_equal(stub.event, SERVICE_EVENT_OK);
+	/* Seen by ctdb, so it is not out, however long it says nothing. */
+	stub.connected = true;
+	check(volume);
+	volume->first_attempt -= 60000;
+	check(volume);
+	assert_int_equal(stub.event, SERVICE_EVENT_FAILED);
+	assert_int_equal(stub.fences, 0);
+}
+
 /* ---------------------------------------------------- the old owner's lease */
 
 /* Returns how long after the call the label was written, in ms. */
@@ -402,6 +439,7 @@ static uint64_t label_after(struct service_volume *volume)
 	uint64_t begun = state_page_clock();
 
 	stub.written_at = 0;
+	stub.writes = 0;
 	takeover_abort(volume);
 	volume->state = SERVICE_REPLAYING;
 	takeover_replay(volume);
@@ -444,6 +482,33 @@ static void test_lease_of_the_disk(void **state)
 	assert_in_range(label_after(volume), 0, LEASE_MS / 2);
 }
 
+/* R12: nobody was fenced, so the volume is claimed; from then on the old owner
+ * can renew nothing, and one lease later it answers nothing. */
+static void test_lease_without_fence(void **state)
+{
+	struct service_volume *volume = *state;
+	struct config_volume *config = discard_const(volume->config);
+	uint64_t claimed;
+
+	config->cluster = true;
+	config->fence = false;
+	stub.guarded = true;
+	stub.label = (struct label){
+		.generation = 3, .owner = 1, .protection = LABEL_DEGRADED
+	};
+	label_after(volume);
+	assert_int_equal(stub.writes, 1);
+	claimed = state_page_clock();
+	tevent_req_done(stub.write);
+	run_for(volume, LEASE_MS * 2);
+	assert_int_equal(stub.writes, 2);
+	assert_true(stub.written_at >= claimed + LEASE_MS * MS);
+	/* It was this node. */
+	stub.label.owner = 0;
+	label_after(volume);
+	assert_int_equal(stub.writes, 1);
+}
+
 static void test_released(void **state)
 {
 	struct service_volume *volume = *state;
@@ -465,8 +530,10 @@ int main(void)
 		TEST(test_who_is_seen_has_time_to_answer),
 		TEST(test_patience_begins_anew),
 		TEST(test_fenced_once),
+		TEST(test_not_to_be_fenced),
 		TEST(test_lease_of_ours),
 		TEST(test_lease_of_the_disk),
+		TEST(test_lease_without_fence),
 		TEST(test_released),
 	};
 
