@@ -237,9 +237,8 @@ static void moved(struct tevent_req *req)
 	service->not_before = giveback->now.boot + service->pause;
 	if (ret != 0) {
 		event_log(EVENT_GIVEBACK_FAILED, "service %s stays here, ctdb "
-			  "did not move it to node %u: %s",
-			  service->config->name, service->config->home,
-			  problem);
+			  "did not move it to node %u: %s", service->name,
+			  service->target, problem);
 	}
 	talloc_free(problem);
 }
@@ -255,6 +254,7 @@ static void go_home(struct giveback_service *service)
 		  service->order == GIVEBACK_POLICY ? "" : "ordered: ",
 		  service->order == GIVEBACK_NOW ? "now" : policy);
 	talloc_free(policy);
+	service->target = service->config->home;
 	service->move = service_move_send(service, giveback->mirrord,
 					  service->config,
 					  service->config->home);
@@ -369,7 +369,35 @@ struct giveback_service *giveback_find(struct giveback *giveback,
 	return NULL;
 }
 
-/* Services may come while mirrord runs. */
+/* Services may come and go while mirrord runs: no pointer into its configuration
+ * is kept from one call to the next. */
+void giveback_refresh(struct giveback *giveback)
+{
+	size_t i, kept = 0, n = talloc_array_length(giveback->services);
+
+	for (i = 0; i < n; i++) {
+		struct giveback_service *service = giveback->services[i];
+
+		service->config = config_service_by_name(
+			giveback->mirrord->config, service->name);
+		if (service->config == NULL) {
+			giveback_forget(service);
+			talloc_free(service);
+			continue;
+		}
+		giveback->services[kept++] = service;
+	}
+	if (kept != n) {
+		giveback->services = talloc_realloc(
+			giveback, giveback->services,
+			struct giveback_service *, kept);
+		if (kept == 0) {
+			giveback->services = talloc_array(
+				giveback, struct giveback_service *, 0);
+		}
+	}
+}
+
 static struct giveback_service *get(struct giveback *giveback,
 				    const struct config_service *config)
 {
@@ -379,7 +407,6 @@ static struct giveback_service *get(struct giveback *giveback,
 	struct giveback_service **list;
 
 	if (service != NULL) {
-		service->config = config;
 		return service;
 	}
 	list = talloc_realloc(giveback, giveback->services,
@@ -406,6 +433,7 @@ void giveback_look(struct giveback *giveback, struct giveback_clock now)
 	int64_t step;
 
 	giveback->now = now;
+	giveback_refresh(giveback);
 	step = day_clock_look(&giveback->clock, now.boot, now.wall);
 	if (step != 0) {
 		event_log(EVENT_TIME_UNSURE, "the wall clock of this node "

@@ -27,7 +27,7 @@ struct giveback;
 int giveback_new(struct mirrord *mirrord, struct giveback **giveback);
 
 /* All services: where they are, when they go home, and why not now. */
-json_t *giveback_json(const struct giveback *giveback);
+json_t *giveback_json(struct giveback *giveback);
 
 /*
  * { "service": NAME, "order": POLICY }, or { .., "now": true } or

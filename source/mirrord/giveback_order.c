@@ -116,11 +116,13 @@ static json_t *service_json(const struct giveback_service *service)
 			giveback_why_not(giveback, service)));
 }
 
-json_t *giveback_json(const struct giveback *giveback)
+json_t *giveback_json(struct giveback *giveback)
 {
-	size_t i, n = talloc_array_length(giveback->services);
 	json_t *list = json_array();
+	size_t i, n;
 
+	giveback_refresh(giveback);
+	n = talloc_array_length(giveback->services);
 	for (i = 0; i < n; i++) {
 		json_array_append_new(list,
 				      service_json(giveback->services[i]));
@@ -205,6 +207,7 @@ json_t *giveback_request(struct giveback *giveback, json_t *request)
 		return json_pack("{s:i,s:s,s:o}", "code", SERVICE_OK, "text",
 				 "", "services", giveback_json(giveback));
 	}
+	giveback_refresh(giveback);
 	service = giveback_find(giveback, name);
 	if (service == NULL || !service->here) {
 		return answer(SERVICE_FAILED, not_here(giveback, name,

@@ -49,6 +49,7 @@ struct giveback_service {
 	uint64_t records;
 	const char *told;	/* the reason in the log; a constant */
 	struct tevent_req *move;
+	uint32_t target;	/* of the move */
 };
 
 struct giveback {
@@ -60,6 +61,8 @@ struct giveback {
 	struct timer *timer;
 };
 
+/* After the configuration may have changed, before a service is looked at. */
+void giveback_refresh(struct giveback *giveback);
 struct giveback_service *giveback_find(struct giveback *giveback,
 				       const char *name);
 const struct giveback_policy *giveback_policy_of(

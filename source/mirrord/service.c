@@ -76,6 +76,7 @@ static void forget_release(struct service_volume *volume)
 
 static void serve(struct service_volume *volume);
 static void failed(struct service_volume *volume);
+static void refused(struct service_volume *volume);
 
 struct transition {
 	bool valid;
@@ -107,7 +108,7 @@ table[SERVICE_STATE_END][SERVICE_EVENT_END] = {
 	ON(REPLAYING, RELEASE) = TO(REPLAYING, want_release),
 	ON(REPLAYING, OK) = TO(OWNER, serve),
 	ON(REPLAYING, FAILED) = TO(MOUNTED, failed),
-	ON(REPLAYING, REFUSED) = TO(UNMOUNTING, release_unmount),
+	ON(REPLAYING, REFUSED) = TO(UNMOUNTING, refused),
 
 	ON(MOUNTED, TAKEOVER) = TO(REPLAYING, takeover_replay),
 	ON(MOUNTED, RELEASE) = TO(UNMOUNTING, release_unmount),
@@ -187,6 +188,13 @@ static void failed(struct service_volume *volume)
 	takeover_abort(volume);
 	volume->not_before = service_now() + pauses_ms[i];
 	volume->failures++;
+}
+
+/* Others may have what is needed: it is theirs meanwhile. */
+static void refused(struct service_volume *volume)
+{
+	failed(volume);
+	release_unmount(volume);
 }
 
 void service_problem(struct service_volume *volume,

@@ -49,9 +49,12 @@ def test_two_nodes_die_one_after_the_other(lab):
     go_on(lab, running)
     lab.tb('crash', 'n1')
     wait_partner(lab, 'alpha', 'n2')
+    # The others have lost an owner or a partner, too, or have a new one.
+    lab.wait_mirrored(VOLUMES, 90)
     go_on(lab, running)
     lab.tb('crash', 'n2')
     wait_partner(lab, 'alpha', 'n3')
+    lab.wait_mirrored(VOLUMES, 90)
     go_on(lab, running)
     gaps = degraded_ms(lab, 'n0', 'alpha')
     assert len(gaps) >= 2 and max(gaps) < DEGRADED, gaps

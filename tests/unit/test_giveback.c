@@ -23,6 +23,7 @@
 #include "../common/timer.h"
 
 #define HOUR 3600
+#define discard_const(p) ((void *)(uintptr_t)(p))
 /* 2026-11-20 00:00 UTC */
 #define DAY INT64_C(1795132800)
 
@@ -471,6 +472,33 @@ static void test_order_outlives_mirrord(void **state)
 	assert_int_equal(stub.moves, 1);
 }
 
+/* A service is taken out of the configuration, which is freed then. Under
+ * valgrind or with the sanitizer it is seen if a pointer was kept. */
+static void test_service_is_removed(void **state)
+{
+	struct giveback *giveback = *state;
+	struct mirror_config *old = discard_const(giveback->mirrord->config);
+	struct mirror_config *config = talloc_zero(giveback,
+						   struct mirror_config);
+	json_t *list;
+
+	set_policy(giveback, "idle 1");
+	fail_over(giveback);
+	config->services = talloc_zero_array(config, struct config_service *,
+					     1);
+	config->volumes = talloc_zero_array(config, struct config_volume *,
+					    1);
+	config->run_directory = folder;
+	giveback->mirrord->config = config;
+	talloc_free(old);
+	list = giveback_json(giveback);
+	assert_int_equal(json_array_size(list), 0);
+	json_decref(list);
+	order(giveback, "now", json_true(), SERVICE_FAILED);
+	pass(giveback, 600);
+	assert_int_equal(stub.moves, 0);
+}
+
 /* A failed attempt is not made every second. */
 static void test_not_again_and_again(void **state)
 {
@@ -628,6 +656,7 @@ int main(void)
 		TEST(test_moved_by_hand),
 		TEST(test_orders),
 		TEST(test_order_outlives_mirrord),
+		TEST(test_service_is_removed),
 		TEST(test_not_again_and_again),
 		TEST(test_wrong_clock),
 		TEST(test_clock_put_right),

@@ -311,6 +311,29 @@ static void test_failures_in_a_row(void **state)
 	assert_int_equal(volume->next_move, 0);
 }
 
+/* To mount it and to find again that somebody else has the last operations is
+ * not done several times a second. Seen to fail with refused() that forgets the
+ * pause. */
+static void test_refused_in_a_row(void **state)
+{
+	struct world *world = *state;
+	struct service_volume *volume = world->volume;
+
+	attempt(world, false);
+	volume->state = SERVICE_REPLAYING;
+	service_problem(volume, SERVICE_FAILED,
+			talloc_strdup(volume, "node 2 has them"));
+	service_event(volume, SERVICE_EVENT_REFUSED);
+	assert_int_equal(volume->state, SERVICE_UNMOUNTING);
+	service_event(volume, SERVICE_EVENT_OK);
+	assert_int_equal(volume->state, SERVICE_ABSENT);
+	attempt(world, false);
+	assert_int_equal(volume->state, SERVICE_ABSENT);
+	/* Accepting the loss is not kept waiting. */
+	attempt(world, true);
+	assert_int_equal(volume->state, SERVICE_CHECKING);
+}
+
 /* Only failures make anybody wait. */
 static void test_normal_takeover_does_not_wait(void **state)
 {
@@ -377,6 +400,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_release_while_taking,
 						make_world, free_world),
 		cmocka_unit_test_setup_teardown(test_failures_in_a_row,
+						make_world, free_world),
+		cmocka_unit_test_setup_teardown(test_refused_in_a_row,
 						make_world, free_world),
 		cmocka_unit_test_setup_teardown(
 			test_normal_takeover_does_not_wait, make_world,
