@@ -32,11 +32,11 @@ uint8_t *copy_blocks(uint32_t count)
 
 int copy_open(const char *path, int flags)
 {
-	int fd = open(path, flags | O_DIRECT | O_DSYNC | O_CLOEXEC);
+	int fd = open(path, flags | O_DIRECT | O_DSYNC | O_CLOEXEC, 0600);
 
 	/* A file system that has none, as some that are in memory. */
 	if (fd == -1 && errno == EINVAL) {
-		fd = open(path, flags | O_DSYNC | O_CLOEXEC);
+		fd = open(path, flags | O_DSYNC | O_CLOEXEC, 0600);
 	}
 	return fd;
 }

@@ -190,6 +190,23 @@ static int use(const struct copy_place *place, const struct sector *write,
 	return 0;
 }
 
+bool lock_is_witness(const char *path)
+{
+	struct lock_header header = { .copies = 0 };
+	uint8_t *block = copy_blocks(1);
+	int fd = copy_open(path, O_RDONLY);
+
+	if (fd != -1) {
+		if (copy_read_block(fd, 0, block) != 0 ||
+		    lock_header_pull(block, &header) != 0) {
+			header.copies = 0;
+		}
+		close(fd);
+	}
+	free(block);
+	return header.copies == 1;
+}
+
 static void print_sector(const struct sector *sector)
 {
 	if (sector->sequence == 0) {

@@ -20,6 +20,9 @@ int lock_show(const struct copy_place *places, uint8_t copies);
 int lock_clear(const struct copy_place *places, uint8_t copies,
 	       uint32_t node);
 
+/* Is it the file of a witness? That has one copy. */
+bool lock_is_witness(const char *path);
+
 /* A new mailbox on an open file: header and empty blocks. 0 or errno. */
 int lock_write_empty(int fd, uint64_t offset,
 		     const struct lock_header *header);

@@ -42,6 +42,8 @@ struct hold {
 	struct votes votes;
 	struct lock_header header;
 	bool have_header;
+	uint8_t ids[LOCK_COPIES][16];
+	bool have_id[LOCK_COPIES];
 	pid_t parent;
 	pid_t fence_pid;
 	uint32_t fence_node;
@@ -216,12 +218,27 @@ static void see_fence(struct hold *hold)
 
 /* ---------------------------------------------------------------- in, out */
 
-static bool is_same(const struct hold *hold, const struct lock_header *header)
+/*
+ * A copy that is another one than when it began has forgotten what was written:
+ * it must not count.
+ */
+static bool is_same(struct hold *hold, uint8_t i,
+		    const struct lock_header *header)
 {
+	const size_t size = sizeof(header->id);
+
+	if (hold->settings->made_together &&
+	    (header->copies != hold->settings->copies ||
+	     header->copy != hold->settings->places[i].copy ||
+	     memcmp(header->id, hold->header.id, size) != 0)) {
+		return false;
+	}
+	if (!hold->have_id[i]) {
+		hold->have_id[i] = true;
+		memcpy(hold->ids[i], header->id, size);
+	}
 	return header->lease_ms == hold->header.lease_ms &&
-		(!hold->settings->same_id ||
-		 memcmp(header->id, hold->header.id,
-			sizeof(header->id)) == 0);
+		memcmp(header->id, hold->ids[i], size) == 0;
 }
 
 static void receive_copy(struct hold *hold, uint8_t i)
@@ -243,11 +260,7 @@ static void receive_copy(struct hold *hold, uint8_t i)
 		hold->header = reply.header;
 		hold->have_header = true;
 	}
-	if (reply.error == 0 && (!is_same(hold, &reply.header) ||
-				 reply.header.copies !=
-				 hold->settings->copies ||
-				 reply.header.copy !=
-				 hold->settings->places[i].copy)) {
+	if (reply.error == 0 && !is_same(hold, i, &reply.header)) {
 		reply.error = ENOTUNIQ;
 	}
 	if (reply.error != 0) {

@@ -18,7 +18,7 @@ struct hold_settings {
 	uint8_t copies;
 	const char *fence;	/* program, called with a pnn; NULL: none */
 	const char *ctdb_socket;
-	bool same_id;	/* the copies were made together */
+	bool made_together;	/* the copies, as those of a mailbox */
 };
 
 /* Returns when it is over, with an exit status. The answer is on stdout. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * mirror-ctdb-lock - the cluster lock of ctdb for two nodes and more, as a
- * lease in a mailbox on a shared disk.
+ * lease in a mailbox on a shared disk, or with a witness.
  *
  *   cluster lock = !/usr/libexec/samba-mirror/mirror-ctdb-lock mailbox DEVICE
+ *   cluster lock = !/usr/libexec/samba-mirror/mirror-ctdb-lock witness HOST
  *
  * Owns: the command line; what is answered to whom.
  * Does not own: the rules (lock_lease.h: the table of cases), the rest of it
- * (lock_hold.h, lock_format.h).
+ * (lock_hold.h, lock_format.h, lock_witness.h).
  *
  * ctdb runs the same command in two roles. Its recovery daemon does to lead:
  * then the lock is taken and held. ctdbd does on every node at the end of each
@@ -25,12 +26,15 @@
 #include "lock_format.h"
 #include "lock_gate.h"
 #include "lock_hold.h"
+#include "lock_witness.h"
 
 #define CTDB_SOCKET "/run/ctdb/ctdbd.socket"
 
 struct options {
 	const char *fence;
+	const char *key_file;
 	uint32_t lease_ms;
+	uint16_t port;
 	bool again;
 };
 
@@ -41,6 +45,10 @@ static int usage(void)
 		"[DEVICE]   as ctdb's cluster lock\n"
 		"       mirror-ctdb-lock format [-t MS] [-f] DEVICE "
 		"[DEVICE]\n"
+		"       mirror-ctdb-lock witness [-f PROGRAM] [-k KEY-FILE] "
+		"HOST[:PORT] [HOST[:PORT]]   as ctdb's cluster lock\n"
+		"       mirror-ctdb-lock serve [-k KEY-FILE] [-p PORT] "
+		"[-t MS] FILE   the witness\n"
 		"       mirror-ctdb-lock show DEVICE [DEVICE]\n"
 		"       mirror-ctdb-lock clear PNN DEVICE [DEVICE]   that "
 		"node is off\n");
@@ -83,15 +91,28 @@ static bool is_for_recoverd(void)
 	return name[0] != '\0' && strcmp(name, "ctdbd\n") != 0;
 }
 
-static int do_mailbox(int argc, char *argv[], const struct options *options)
+static uint8_t find_witnesses(int argc, char *argv[],
+			      const struct options *options,
+			      struct copy_place *places)
 {
-	struct hold_settings settings = {
-		.fence = options->fence,
-		.ctdb_socket = getenv("CTDB_SOCKET"),
-		.same_id = true,
-	};
+	uint8_t i;
 
-	settings.copies = find_places(argc, argv, settings.places);
+	if (argc < 1 || argc > LOCK_COPIES) {
+		return 0;
+	}
+	for (i = 0; i < argc; i++) {
+		places[i] = (struct copy_place) {
+			.path = argv[i],
+			.copy = i,
+			.key_file = options->key_file,
+			.serve = copy_serve_witness,
+		};
+	}
+	return (uint8_t)argc;
+}
+
+static int help_ctdb(struct hold_settings settings)
+{
 	if (settings.copies == 0) {
 		hold_answer('3');
 		return usage();
@@ -105,6 +126,37 @@ static int do_mailbox(int argc, char *argv[], const struct options *options)
 		settings.ctdb_socket = CTDB_SOCKET;
 	}
 	return hold_lock(&settings);
+}
+
+static int do_mailbox(int argc, char *argv[], const struct options *options)
+{
+	struct hold_settings settings = {
+		.fence = options->fence,
+		.ctdb_socket = getenv("CTDB_SOCKET"),
+		.made_together = true,
+	};
+
+	settings.copies = find_places(argc, argv, settings.places);
+	return help_ctdb(settings);
+}
+
+static int do_witness(int argc, char *argv[], const struct options *options)
+{
+	struct hold_settings settings = {
+		.fence = options->fence,
+		.ctdb_socket = getenv("CTDB_SOCKET"),
+	};
+
+	settings.copies = find_witnesses(argc, argv, options,
+					 settings.places);
+	return help_ctdb(settings);
+}
+
+static int do_serve(int argc, char *argv[], const struct options *options)
+{
+	return argc != 1 ? usage() :
+		witness_serve(argv[0], options->key_file, options->port,
+			      options->lease_ms);
 }
 
 static int do_format(int argc, char *argv[], const struct options *options)
@@ -122,6 +174,9 @@ static int do_show(int argc, char *argv[], const struct options *options)
 	struct copy_place places[LOCK_COPIES];
 	uint8_t copies = find_places(argc, argv, places);
 
+	if (argc == 1 && copies > 1 && lock_is_witness(argv[0])) {
+		copies = 1;
+	}
 	return copies == 0 ? usage() : lock_show(places, copies);
 }
 
@@ -137,6 +192,9 @@ static int do_clear(int argc, char *argv[], const struct options *options)
 	}
 	node = strtoul(argv[0], &end, 10);
 	copies = find_places(argc - 1, argv + 1, places);
+	if (argc == 2 && copies > 1 && lock_is_witness(argv[1])) {
+		copies = 1;
+	}
 	if (*argv[0] == '\0' || *end != '\0' || node >= LOCK_NODES ||
 	    copies == 0) {
 		return usage();
@@ -150,6 +208,8 @@ static const struct {
 	int (*run)(int argc, char *argv[], const struct options *options);
 } verbs[] = {
 	{ "mailbox", "+f:", do_mailbox },
+	{ "witness", "+f:k:", do_witness },
+	{ "serve", "+k:p:t:", do_serve },
 	{ "format", "+ft:", do_format },
 	{ "show", "+", do_show },
 	{ "clear", "+", do_clear },
@@ -167,6 +227,15 @@ static bool parse(int argc, char *argv[], const char *known,
 		case 'f':
 			options->fence = optarg;
 			options->again = optarg == NULL;
+			break;
+		case 'k':
+			options->key_file = optarg;
+			break;
+		case 'p':
+			options->port = (uint16_t)strtoul(optarg, &end, 10);
+			if (*end != '\0' || options->port == 0) {
+				return false;
+			}
 			break;
 		case 't':
 			options->lease_ms = (uint32_t)strtoul(optarg, &end,
@@ -186,7 +255,11 @@ static bool parse(int argc, char *argv[], const char *known,
 
 int main(int argc, char *argv[])
 {
-	struct options options = { .lease_ms = LOCK_LEASE_MS };
+	struct options options = {
+		.key_file = WITNESS_KEY_FILE,
+		.lease_ms = LOCK_LEASE_MS,
+		.port = WITNESS_PORT,
+	};
 	size_t i;
 
 	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
