@@ -271,6 +271,8 @@ static void receive_copy(struct hold *hold, uint8_t i)
 			       reply.error == EBADMSG ? "damaged" :
 			       reply.error == ENOTUNIQ ?
 			       "not of the same mailbox, or not that copy" :
+			       reply.error == EACCES ?
+			       "refused (of a witness: another cluster key)" :
 			       strerror(reply.error));
 	}
 	if (hold->lease != NULL) {

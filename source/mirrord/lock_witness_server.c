@@ -148,7 +148,7 @@ static void serve_client(struct witness *witness, struct client *client)
 	if (ret == 0 || ret == EAGAIN) {
 		return;
 	}
-	if (ret != ECONNRESET) {
+	if (ret != ECONNRESET && client->ready) {
 		event_log_once(EVENT_LINK_DOWN, link_peer(client->link),
 			       "%s: %s", link_peer(client->link),
 			       strerror(ret));
