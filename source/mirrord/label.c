@@ -162,7 +162,7 @@ int label_replace(int root_fd,
 		  const struct label *found,
 		  const struct label *label)
 {
-	struct label there;
+	struct label there = { .generation = 0 };
 	int fd, ret;
 
 	/* An open file of its own, so that the lock is, too. */

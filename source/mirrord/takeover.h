@@ -15,7 +15,8 @@ struct takeover {
 	struct label label;	/* as found */
 	struct label next;	/* being written */
 	bool local;		/* the store is ours */
-	uint64_t replayed_at;	/* ns of state_page_clock() */
+	uint64_t sealed_at;	/* ns of state_page_clock(), of the store at
+				   another node; 0: it was not fetched */
 	uint64_t claimed_at;	/* the same; 0: it was not */
 	uint64_t label_begun;	/* the same */
 };

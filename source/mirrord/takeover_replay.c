@@ -175,8 +175,9 @@ static void complete_labelled(struct tevent_req *req)
 
 /*
  * R12: until when may the old owner answer? It was granted its lease by this
- * node; by the disk, until it was fenced; or by a third node, until its store
- * was fetched. Clocks differ by less than the 64th part.
+ * node; by the disk, until it was fenced; or by a third node, which seals its
+ * store, and grants nothing more, before it sends the first record. Clocks
+ * differ by less than the 64th part.
  */
 static uint64_t old_lease_ends(const struct takeover *takeover)
 {
@@ -193,7 +194,7 @@ static uint64_t old_lease_ends(const struct takeover *takeover)
 	if (label->protection == LABEL_DEGRADED) {
 		other = fence_time(label->owner);
 	} else if (label->partner != own) {
-		other = takeover->replayed_at;
+		other = takeover->sealed_at;
 	}
 	if (takeover->claimed_at != 0) {
 		other = takeover->claimed_at;
@@ -262,6 +263,7 @@ struct replay_work {
 	struct store *store;	/* NULL: fetch */
 	int out;
 	uint64_t told;
+	bool sealed;		/* the other node's store: it was told */
 };
 
 static int work_add_local(uint64_t order,
@@ -313,6 +315,15 @@ static int work_read(uint64_t order,
 	return ret == ENOENT ? EIO : ret;
 }
 
+/* Its last lease runs from now at most, while we go on. */
+static void work_sealed(struct replay_work *work)
+{
+	if (!work->sealed) {
+		work->sealed = true;
+		dprintf(work->out, "sealed\n");
+	}
+}
+
 static int work_add_fetched(const struct mirror_id *session,
 			    const uint8_t *record,
 			    size_t length,
@@ -320,6 +331,7 @@ static int work_add_fetched(const struct mirror_id *session,
 {
 	struct replay_work *work = private_data;
 
+	work_sealed(work);
 	return replay_add(work->replay, session, record, length);
 }
 
@@ -370,6 +382,9 @@ static int replay_in_child(int out, void *private_data)
 				    takeover->volume->config->name,
 				    takeover->label.store_generation, &all, 0,
 				    work_add_fetched, work);
+		if (ret == 0) {
+			work_sealed(work);
+		}
 	}
 	if (ret == 0) {
 		ret = replay_run(work->replay, work_progress, work, &result);
@@ -385,6 +400,10 @@ static void replay_line(const char *line, void *private_data)
 	struct takeover *takeover = private_data;
 	struct service_volume *volume = takeover->volume;
 
+	if (strcmp(line, "sealed") == 0) {
+		takeover->sealed_at = state_page_clock();
+		return;
+	}
 	if (sscanf(line, "progress %" SCNu64 " %" SCNu64,
 		   &volume->replay_done, &volume->replay_total) == 2 ||
 	    sscanf(line, "result %" SCNu64 " %" SCNu64,
@@ -410,7 +429,6 @@ static void replay_finished(struct tevent_req *req)
 	TALLOC_FREE(takeover->request);
 	if (ret == 0) {
 		volume->timeline.replayed = takeover_time(volume);
-		takeover->replayed_at = state_page_clock();
 		event_log(EVENT_REPLAYED, "volume %s: %s%s",
 			  volume->config->name,
 			  takeover->local ? "" : "read-back: ",

@@ -86,6 +86,8 @@ def test_partner_is_taken_out_and_put_back(lab):
     lab.pair('stop', 'n2')
     lab.wait('alpha has a partner', lambda: partner(lab, 'alpha') in
              ('n1', 'n3'), SOON)
+    gaps = degraded_ms(lab, 'n0', 'alpha')
+    assert len(gaps) >= 2 and max(gaps) < DEGRADED, gaps
     go_on(lab, running)
     finish(running)
 
