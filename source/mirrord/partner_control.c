@@ -525,6 +525,10 @@ void partner_control_frame(struct partner_link *link,
 	}
 	if (request.volume != NULL) {
 		volume = partner_volume_find(link->partner, request.volume);
+		/* END says whether it is released; all others ask for what an
+		 * owner needs, or who is going to be one. */
+		service_told_wanted(link->partner->mirrord, request.volume,
+				    link->node);
 	}
 	if (volume == NULL && requests[type].needs_volume) {
 		refuse_request(link, &request, REFUSED_NO_STORE,

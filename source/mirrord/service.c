@@ -251,6 +251,17 @@ void service_told_released(struct mirrord *mirrord, const char *name,
 	}
 }
 
+void service_told_wanted(struct mirrord *mirrord, const char *name,
+			 uint32_t node)
+{
+	struct service_volume *volume = service_volume_find(mirrord->services,
+							    name);
+
+	if (volume != NULL && node < NODES_MAX) {
+		volume->released &= ~(UINT64_C(1) << node);
+	}
+}
+
 void service_heard(struct mirrord *mirrord, uint32_t node)
 {
 	struct services *services = mirrord->services;

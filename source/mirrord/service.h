@@ -119,6 +119,9 @@ enum volume_role service_volume_role(const struct mirrord *mirrord,
 				     const char *volume);
 void service_told_released(struct mirrord *mirrord, const char *volume,
 			   uint32_t node);
+/* It has the volume, or is about to take it: it is not released any more. */
+void service_told_wanted(struct mirrord *mirrord, const char *volume,
+			 uint32_t node);
 /* The node opened a link, or we one to it. */
 void service_heard(struct mirrord *mirrord, uint32_t node);
 bool service_has_released(const struct service_volume *volume, uint32_t node);

@@ -161,6 +161,11 @@ void service_told_released(struct mirrord *mirrord, const char *volume,
 {
 }
 
+void service_told_wanted(struct mirrord *mirrord, const char *volume,
+			 uint32_t node)
+{
+}
+
 /* -------------------------------------------------------------------- world */
 
 struct world {

@@ -232,6 +232,12 @@ static void test_who_has_released(void **state)
 	/* It is back: it may have asked somebody else. */
 	service_heard(world->mirrord, 1);
 	assert_false(service_has_released(volume, 1));
+	/* It takes it again, without having been away. */
+	service_told_released(world->mirrord, "data", 1);
+	service_told_wanted(world->mirrord, "data", 0);
+	assert_true(service_has_released(volume, 1));
+	service_told_wanted(world->mirrord, "data", 1);
+	assert_false(service_has_released(volume, 1));
 	/* Long ago. */
 	service_told_released(world->mirrord, "data", 1);
 	volume->released_at -= 3600 * 1000;
@@ -239,6 +245,7 @@ static void test_who_has_released(void **state)
 	/* Nonsense from the wire. */
 	service_heard(world->mirrord, UINT32_MAX);
 	service_told_released(world->mirrord, "data", UINT32_MAX);
+	service_told_wanted(world->mirrord, "data", UINT32_MAX);
 }
 
 static void test_release_while_taking(void **state)
