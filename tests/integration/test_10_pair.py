@@ -240,3 +240,26 @@ def test_nothing_to_do_costs_nothing(lab):
         assert records(lab) == before, records(lab) - before
     finally:
         lab.smbclient('rm timed', check=False)
+
+
+def test_startup_does_not_wait_for_the_registry(lab):
+    """ctdb's recovery waits for the event startup, and the registry for the
+    recovery: nodes that start together would stand still for a minute. The
+    registry that does not answer is a FIFO here.
+
+    Seen to fail without the time limit of mirrord_start.
+    """
+    lab.on('n1', 'sh', '-c', 'cp /etc/samba/smb.conf /run/smb.conf && '
+           'mkfifo /run/registry && pkill -x mirrord && '
+           'echo "include = /run/registry" >>/etc/samba/smb.conf')
+    began = time.monotonic()
+    try:
+        assert not lab.ok('n1', 'timeout', '60', 'ctdb', 'event', 'run', '60',
+                          'legacy', 'startup')
+        took = time.monotonic() - began
+        assert took < 20, took
+    finally:
+        lab.on('n1', 'sh', '-c', 'cp /run/smb.conf /etc/samba/smb.conf; '
+               'timeout 5 sh -c ": >/run/registry"; rm /run/registry; true')
+    lab.wait('mirrord runs', lambda: lab.ok('n1', 'mirrorctl', 'ping'))
+    lab.heal()
