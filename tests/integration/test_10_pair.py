@@ -2,6 +2,7 @@
 """The pair in peace: what is served, what is refused, what is recorded."""
 
 import os
+import time
 
 from lab import LabError, TOP
 
