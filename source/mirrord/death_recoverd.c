@@ -158,6 +158,15 @@ int recoverd_hold_takeovers(struct session *session, uint32_t own,
 		    answered, until);
 }
 
+int recoverd_hold_all_takeovers(struct session *session, uint32_t seconds)
+{
+	const struct hold message = { .seconds = seconds };
+
+	return session_send(session, CTDB_CONNECTED_NODES,
+			    SRVID_DISABLE_TAKEOVER_RUNS, &message,
+			    sizeof(message));
+}
+
 int recoverd_want_takeover(struct session *session)
 {
 	const struct reply_to nobody = { .node = 0 };

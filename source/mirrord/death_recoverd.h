@@ -47,6 +47,8 @@ int recoverd_hold_recoveries(struct session *session, uint32_t own,
 			     uint32_t seconds, bool answered, uint64_t until);
 int recoverd_hold_takeovers(struct session *session, uint32_t own,
 			    uint32_t seconds, bool answered, uint64_t until);
+/* That of every node, for so many seconds from now on; nobody answers. */
+int recoverd_hold_all_takeovers(struct session *session, uint32_t seconds);
 /* It shall do a takeover run. */
 int recoverd_want_takeover(struct session *session);
 

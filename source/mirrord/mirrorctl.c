@@ -587,6 +587,8 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
 		} else if (strcmp(argv[i], "--wait") == 0 && i + 1 < argc) {
 			arguments->wait_ms = (int)(strtod(argv[++i], NULL) *
 						   1000);
+		} else if (strcmp(argv[i], "--moved") == 0) {
+			arguments->moved = true;
 		} else if (strcmp(argv[i], "--move-wait") == 0 &&
 			   i + 1 < argc) {
 			arguments->move_wait_ms =

@@ -28,6 +28,7 @@ struct arguments {
 	bool accept_loss;
 	int wait_ms;		/* -1: not said */
 	int move_wait_ms;	/* as that */
+	bool moved;		/* resume: an address has arrived here */
 	double seconds;		/* of a trace */
 	const char *since;	/* of the log */
 	const char *severity;

@@ -3,9 +3,11 @@
  * mirrorctl resume: ctdb's takeover runs, which are held back, go on.
  *
  * `ctdb moveip' holds them back for twenty seconds and does not let them go
- * when it is done; a node that dies in that time was taken over after it. So
- * this is done when a recovery is over: whatever was moved, it found its end
- * then. ctdb does the same to the others at the end of each of its runs.
+ * when it is done; whatever dies or is disabled in that time was taken over
+ * after it. So where an address has arrived, the hold ends two seconds later
+ * (resume --moved): not at once, as another address may be under way. And when
+ * a recovery is over, it ends: whatever was moved, it found its end then. ctdb
+ * does the same to the others at the end of each of its runs.
  */
 
 #include <sys/file.h>
@@ -21,6 +23,7 @@
 /* Not from the registry, which does not answer in the middle of events. */
 #define CTDB_SOCKET "/run/ctdb/ctdbd.socket"
 #define ANSWER_MS 500
+#define MOVED_SECONDS 2
 
 /* What mirror-ctdb-death holds back it lets go itself. */
 static bool death_is_at_work(void)
@@ -50,7 +53,9 @@ int do_resume(struct arguments *arguments)
 	}
 	ret = session_open(mirrorctl_ctx(), CTDB_SOCKET, &session);
 	if (ret == 0) {
-		ret = recoverd_hold_takeovers(session, 0, 0, false, 0);
+		ret = arguments->moved ?
+			recoverd_hold_all_takeovers(session, MOVED_SECONDS) :
+			recoverd_hold_takeovers(session, 0, 0, false, 0);
 	}
 	if (ret == 0) {
 		/* What ctdbd has answered after, it has got. */

@@ -108,7 +108,7 @@ def cut_and_return(scene):
 def cut_without_owning(scene):
     """A partner that owns nothing dies: the owner goes on degraded."""
     lab = scene.lab
-    lab.on('n0', 'ctdb', '-t', '1', 'moveip', SERVICES['BETA'], '0',
+    lab.on('n0', 'ctdb', 'moveip', SERVICES['BETA'], '0',
            check=False)
     scene.wait_served_by('n0')
     lab.wait_mirrored()
@@ -126,7 +126,7 @@ def cut_during_giveback(scene):
     service = scene.rng.choice(sorted(SERVICES))
     source = 'n0' if scene.has('n0', service) else 'n1'
     moving = threading.Thread(target=lambda: scene.lab.on(
-        other(source), 'ctdb', '-t', '1', 'moveip', SERVICES[service],
+        other(source), 'ctdb', 'moveip', SERVICES[service],
         other(source)[1:], check=False))
     moving.start()
     scene.pause(0, 1.5)
@@ -165,7 +165,7 @@ def old_store(scene):
     node = scene.leader('n0')       # it needs the lock to go on
     partner = other(node)
     for address in SERVICES.values():
-        lab.on(node, 'ctdb', '-t', '1', 'moveip', address, node[1:],
+        lab.on(node, 'ctdb', 'moveip', address, node[1:],
                check=False)
     scene.wait_served_by(node)
     lab.wait_mirrored()

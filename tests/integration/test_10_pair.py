@@ -135,7 +135,7 @@ def test_share_is_not_served_where_its_volume_is_not(lab):
     Seen to fail with check_mounted() that looks at nothing.
     """
     for target in ('1', '0'):
-        lab.on('n0', 'ctdb', '-t', '1', 'moveip', '10.77.0.200', target)
+        lab.on('n0', 'ctdb', 'moveip', '10.77.0.200', target)
         lab.wait('ALPHA on n' + target,
                  lambda: lab.owner('ALPHA') == 'n' + target)
         lab.wait_mirrored(['alpha'])

@@ -277,7 +277,7 @@ def test_both_come_home(lab):
     running = loads(lab, 'moveip')
     go_on(lab, running)
     for target in ('1', '0'):
-        lab.on('n0', 'ctdb', '-t', '1', 'moveip', '10.77.0.200', target)
+        lab.on('n0', 'ctdb', 'moveip', '10.77.0.200', target)
         lab.wait('ALPHA on n' + target,
                  lambda: lab.owner('ALPHA') == 'n' + target)
         go_on(lab, running)

@@ -11,7 +11,7 @@ PATH = '/srv/alpha/share/dated'
 
 
 def move(lab, target):
-    lab.on('n0', 'ctdb', '-t', '1', 'moveip', '10.77.0.200', target)
+    lab.on('n0', 'ctdb', 'moveip', '10.77.0.200', target)
     lab.wait('ALPHA on n' + target, lambda: lab.owner('ALPHA') == 'n' + target)
     lab.wait_mirrored()
 

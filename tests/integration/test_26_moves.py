@@ -55,8 +55,8 @@ def test_a_slow_disk_bans_nobody(lab):
     then the new one's mount: both scripts answer at once, and mirrord has the
     address added when the service is there.
 
-    Seen to fail with event scripts that wait for the end of the release and
-    of the takeover: the node is banned.
+    With event scripts that wait for the end of the release and of the takeover
+    the node is banned.
     """
     running = loads(lab, 'slow')
     go_on(lab, running)
@@ -97,6 +97,23 @@ def test_moves_to_and_fro(lab):
     nobody_is_banned(lab)
     finish(running, max_pause=10)
     no_answer_was_an_error(running)
+
+
+def test_disable_after_a_move(lab):
+    """Nor does a node that is emptied just after a move wait for it.
+
+    Seen to fail without mirrorctl resume --moved: 19 s.
+    """
+    move(lab, '1')
+    arrives(lab, '1')
+    began = time.monotonic()
+    lab.on('n0', 'ctdb', 'disable', '-n', '1')
+    try:
+        arrives(lab, '0')
+        took = time.monotonic() - began
+        assert took < 12, took
+    finally:
+        lab.on('n0', 'ctdb', 'enable', '-n', '1')
 
 
 def test_crash_after_a_move(lab):

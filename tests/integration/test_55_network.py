@@ -267,7 +267,7 @@ def test_addresses_follow_the_anchor(lab):
             SECOND['ALPHA'] + '/'))
 
     assert has('n0') and has_none('n1')
-    lab.on('n0', 'ctdb', '-t', '1', 'moveip', ADDRESS['ALPHA'], '1')
+    lab.on('n0', 'ctdb', 'moveip', ADDRESS['ALPHA'], '1')
     lab.wait('moved', lambda: has('n1') and has_none('n0'))
     lab.on('n0', 'ctdb', 'disable', '-n', '1')
     lab.wait('moved back', lambda: has('n0') and has_none('n1'))

@@ -41,7 +41,7 @@ def test_next_one_is_the_partner(lab):
     """
     assert partner(lab, 'alpha') == 'n1'
     assert partner(lab, 'beta') == 'n2'
-    lab.on('n0', 'ctdb', '-t', '1', 'moveip', '10.77.0.201', '2')
+    lab.on('n0', 'ctdb', 'moveip', '10.77.0.201', '2')
     lab.wait('BETA on n2', lambda: lab.owner('BETA') == 'n2')
     lab.wait('n0 has its records', lambda: partner(lab, 'beta') == 'n0')
     lab.pair('home')

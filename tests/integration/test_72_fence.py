@@ -84,7 +84,7 @@ def test_unfence_at_start(lab):
     said = lab.wait('it waits', lambda: events(lab, 'n0', 'M072'))
     assert 'has volume alpha mounted' in said[0], said
     assert not [line for line in asked(lab) if line.startswith('n0 on ')]
-    lab.on('n0', 'ctdb', '-t', '1', 'moveip', '10.77.0.200', '1')
+    lab.on('n0', 'ctdb', 'moveip', '10.77.0.200', '1')
     lab.wait('n0 is let in', lambda: events(lab, 'n0', 'M071'))
     assert [line for line in asked(lab) if line.startswith('n0 on 0: ')]
     lab.pair('home')

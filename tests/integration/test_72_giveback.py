@@ -90,7 +90,7 @@ def test_goes_home_by_order_when_it_is_safe(lab):
     finish([load])
     # Nobody works now, so only the hold keeps it.
     lab.wait_mirrored(['alpha'])
-    lab.on('n0', 'ctdb', '-t', '1', 'moveip', '10.77.0.200', '1')
+    lab.on('n0', 'ctdb', 'moveip', '10.77.0.200', '1')
     lab.wait('it is held', lambda: 'moved here while its home was well' in
              (giveback(lab, 'n1')['why_not'] or ''))
     time.sleep(IDLE + 4)

@@ -27,7 +27,7 @@ def test_share_is_seen_only_at_its_service(lab):
         assert 'blocks of size' in connect(lab, 'beta', 'BETA')
     finally:
         lab.on('n0', 'rmdir', '/srv/beta/share')
-    lab.on('n0', 'ctdb', '-t', '1', 'moveip', '10.77.0.201', '0')
+    lab.on('n0', 'ctdb', 'moveip', '10.77.0.201', '0')
     lab.wait('BETA on n0', lambda: lab.owner('BETA') == 'n0')
     lab.wait_mirrored(['beta'])
     for share, service in (('beta', 'ALPHA'), ('alpha', 'BETA')):
