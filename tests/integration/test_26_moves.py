@@ -102,7 +102,7 @@ def test_moves_to_and_fro(lab):
 def test_disable_after_a_move(lab):
     """Nor does a node that is emptied just after a move wait for it.
 
-    Seen to fail without mirrorctl resume --moved: 19 s.
+    Seen to fail without mirrorctl resume --moved: 22 s.
     """
     move(lab, '1')
     arrives(lab, '1')
