@@ -369,8 +369,8 @@ struct giveback_service *giveback_find(struct giveback *giveback,
 	return NULL;
 }
 
-/* Services may come and go while mirrord runs: no pointer into its configuration
- * is kept from one call to the next. */
+/* Services may come and go while mirrord runs: no pointer into its
+ * configuration is kept from one call to the next. */
 void giveback_refresh(struct giveback *giveback)
 {
 	size_t i, kept = 0, n = talloc_array_length(giveback->services);
