@@ -82,7 +82,9 @@ def build(bld):
 
     bld.stlib(source=common, target='common', cflags=WARNINGS, use=libs)
     bld.stlib(source=mirrord, target='mirrord_parts', features='c cstlib', cflags=WARNINGS,
-              includes='source/common source/mirrord', use=libs)
+              includes='source/common source/mirrord', use=libs,
+              defines=['MIRROR_VFS_DIR="%s"' % bld.env.VFS_DIR,
+                       'MIRROR_PRIVATE_LIBS="%s"' % PRIVATE_LIBS])
     for name, main, path in (
             ('mirrord', 'main.c', '/usr/sbin'),
             ('mirrorctl', 'mirrorctl.c', '/usr/sbin'),
@@ -184,7 +186,9 @@ def build(bld):
     bld.install_files('/usr/share/ctdb/events/legacy',
                       sources(bld, 'ctdb-events/*.script'), chmod=0o755)
     bld.install_files('/usr/share/doc/samba-mirror/examples',
-                      sources(bld, 'conf/*', exclude=('mirrord.service', 'mirror-arpd.service')))
+                      sources(bld, 'conf/*', exclude=('mirrord.service', 'mirror-arpd.service', 'mirrorctl.bash')))
+    bld.install_as('/usr/share/bash-completion/completions/mirrorctl',
+                   'conf/mirrorctl.bash')
     bld.install_files('/usr/lib/systemd/system',
                       sources(bld, 'conf/*.service'))
     for section in '18':

@@ -325,6 +325,24 @@ static const char **split(TALLOC_CTX *mem_ctx, const char *text, size_t *count)
 	return list;
 }
 
+/* mirror:files: plain files that all nodes have. */
+static bool read_files(struct reader *r)
+{
+	const char **file;
+	size_t count;
+
+	r->config->files = split(r->config, get("files"), &count);
+	for (file = r->config->files; file != NULL && *file != NULL; file++) {
+		if ((*file)[0] != '/' || strstr(*file, "/../") != NULL) {
+			return PROBLEM(r, "mirror:files: `%s' must be the "
+				       "whole path of a file, for example: "
+				       "mirror:files = /etc/ssl/private/"
+				       "files.pem", *file);
+		}
+	}
+	return r->config->files != NULL;
+}
+
 /* Names of services and volumes become parts of file and option names. */
 static bool good_name(const char *name)
 {
@@ -720,7 +738,7 @@ struct mirror_config *config_read(TALLOC_CTX *mem_ctx, char **problem)
 	if (ok) {
 		r.config->fences = config_fence_read(r.config, get, mem_ctx,
 						     &r.problem);
-		ok = r.config->fences != NULL;
+		ok = r.config->fences != NULL && read_files(&r);
 	}
 	if (ok && count == 0) {
 		ok = PROBLEM(&r, "mirror:services is missing: it names all "

@@ -73,6 +73,7 @@ struct mirror_config {
 	struct config_volume **volumes;		/* all, NULL terminated */
 	const char *fence_command;	/* NULL: none; %N = pnn to cut off */
 	struct config_fence **fences;	/* by agents; NULL terminated */
+	const char **files;	/* plain files that all nodes have; as above */
 	uint32_t fence_timeout_ms;
 	const char *key_file;
 	bool encrypt;

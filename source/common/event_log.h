@@ -76,6 +76,12 @@
 	EVENT(UNFENCE_FAILED, "M072", "unfence-failed", LOG_ERR,	\
 	      "This node may not write to its disks yet; it is tried "	\
 	      "again")							\
+	EVENT(FILE_COPIED, "M073", "file-copied", LOG_NOTICE, "")	\
+	EVENT(FILE_CONFLICT, "M074", "file-conflict", LOG_WARNING,	\
+	      "It is left alone everywhere. Copy the right one to the "	\
+	      "other nodes; mirrorctl files shows them")		\
+	EVENT(FILE_NOT_COPIED, "M075", "file-not-copied", LOG_WARNING,	\
+	      "It is tried again")					\
 	EVENT(MOUNTED, "M033", "mounted", LOG_NOTICE, "")		\
 	EVENT(REPLAYED, "M034", "replayed", LOG_NOTICE, "")		\
 	EVENT(TAKEOVER_DONE, "M035", "takeover-done", LOG_NOTICE, "")	\

@@ -85,6 +85,12 @@ static const struct {
 		NAME(volume), U64(generation), U32(duration_ms)) },
 	[FRAME_LEASED] = { "leased", FIELDS(
 		NAME(volume), U64(generation), U32(duration_ms)) },
+	[FRAME_FACTS] = { "facts", FIELDS(
+		TEXT(text)) },
+	[FRAME_FACTS_TOLD] = { "facts-told", FIELDS(
+		U64(sequence), U32(reason),
+		CODEC_COUNTED(CODEC_DATA, struct message, data, data_length,
+			      DATA_MAX)) },
 };
 
 static bool is_type(uint32_t type)
@@ -131,6 +137,8 @@ int frame_header_pull(const uint8_t *buf,
 	}
 	if (header.type == FRAME_RECORD || header.type == FRAME_FETCHED) {
 		max = WIRE_FRAME_MAX;
+	} else if (header.type == FRAME_FACTS_TOLD) {
+		max = WIRE_FACTS_MAX;
 	}
 	if (header.length > max) {
 		return EBADMSG;

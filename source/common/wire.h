@@ -25,6 +25,7 @@
  *     FETCH(volume,...)   -> FETCHED* FETCH_END   read-back, roll-forward
  *     LEASE(volume)       -> LEASED         may I answer clients (R12)?
  *     PING                -> PONG
+ *     FACTS               -> FACTS_TOLD     what has to be equal on all nodes
  */
 
 #ifndef MIRROR_WIRE_H
@@ -45,6 +46,7 @@
 /* Frames that carry no record are small: do not allocate more for a peer
  * that has not even said hello. */
 #define WIRE_SMALL_FRAME_MAX 1024
+#define WIRE_FACTS_MAX (1024 * 1024)
 #define WIRE_VOLUME_MAX 64
 #define WIRE_TEXT_MAX 256
 
@@ -69,6 +71,8 @@ enum frame_type {
 	FRAME_PONG,
 	FRAME_LEASE,
 	FRAME_LEASED,
+	FRAME_FACTS,
+	FRAME_FACTS_TOLD,
 	FRAME_TYPE_END
 };
 
@@ -116,17 +120,20 @@ struct message {
 					   any) */
 	uint64_t sequence;	/* WELCOME: last one that the store holds of
 				   this session; ACK: all up to it are held;
-				   FETCH: of this session from this on */
+				   FETCH: of this session from this on;
+				   FACTS_TOLD: the sender's wall clock, ns */
 	uint64_t epoch;		/* BEGIN: first; WIPE, WIPED: last */
 	uint64_t order;		/* FETCHED: place in the store */
 	uint64_t count;		/* VOLUME_STATE, FETCH_END: records */
 	uint64_t bytes;		/* VOLUME_STATE, BEGIN: wanted capacity of an
 				   epoch; BEGUN: granted capacity */
 	uint32_t duration_ms;	/* LEASE: wanted; LEASED: granted, 0: no */
-	uint32_t reason;	/* REFUSED: refused_reason; ENDED, FETCH_END:
-				   0 or errno */
-	const char *text;	/* REFUSED: for the log */
-	const uint8_t *data;	/* FETCHED: an encoded record; last field */
+	uint32_t reason;	/* REFUSED: refused_reason; ENDED, FETCH_END,
+				   FACTS_TOLD: 0 or errno */
+	const char *text;	/* REFUSED: for the log; FACTS: "", or the path
+				   of a plain file (files.h) */
+	const uint8_t *data;	/* FETCHED: an encoded record; FACTS_TOLD:
+				   JSON (facts.h); last field */
 	size_t data_length;
 };
 

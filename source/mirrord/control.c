@@ -12,6 +12,7 @@
 #include "control.h"
 #include "ctdb_view.h"
 #include "dlinklist.h"
+#include "facts.h"
 #include "fence.h"
 #include "giveback.h"
 #include "health.h"
@@ -364,6 +365,39 @@ static void on_rejoin(struct control_client *client, json_t *request)
 	tevent_req_set_callback(req, rejoin_done, client);
 }
 
+static void facts_done(struct tevent_req *req)
+{
+	struct control_client *client = tevent_req_callback_data(
+		req, struct control_client);
+	json_t *facts = NULL;
+	int ret = facts_recv(req, &facts);
+
+	talloc_free(req);
+	if (ret != 0) {
+		reply(client, SERVICE_FAILED, strerror(ret));
+		return;
+	}
+	reply_json(client, json_pack("{s:i,s:o}", "code", SERVICE_OK, "facts",
+				     facts));
+}
+
+static void on_facts(struct control_client *client, json_t *request)
+{
+	json_int_t node = json_integer_value(json_object_get(request, "node"));
+	const char *file = json_string_value(json_object_get(request, "file"));
+	struct tevent_req *req = NULL;
+
+	if (node >= 0 && node < NODES_MAX) {
+		req = facts_send(client, client->control->mirrord,
+				 (uint32_t)node, file != NULL ? file : "");
+	}
+	if (req == NULL) {
+		reply(client, SERVICE_FAILED, "no such node");
+		return;
+	}
+	tevent_req_set_callback(req, facts_done, client);
+}
+
 static void on_silent(struct control_client *client, json_t *request)
 {
 	struct mirrord *mirrord = client->control->mirrord;
@@ -435,6 +469,7 @@ static const struct {
 	{ "ping", on_ping },
 	{ "service", on_service },
 	{ "giveback", on_giveback },
+	{ "facts", on_facts },
 };
 
 /* ------------------------------------------------------------- connections */

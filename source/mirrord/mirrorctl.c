@@ -16,11 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 #include "../common/config.h"
+#include "check.h"
 #include "control.h"
+#include "files.h"
 #include "giveback_command.h"
 #include "health_command.h"
 #include "log_command.h"
 #include "mirrorctl.h"
+#include "status_command.h"
 #include "resume.h"
 #include "trace_command.h"
 
@@ -39,6 +42,8 @@ static void usage(FILE *out)
 	fprintf(out,
 	"usage: mirrorctl [-s SMB.CONF] COMMAND\n"
 	"  status [--json]          every volume: owner, mode, records held\n"
+	"  check-takeover SERVICE [--fence-test] [--json]\n"
+	"                           what would make it fail or slow here\n"
 	"  takeover SERVICE [--accept-loss] [--wait SECONDS]\n"
 	"                           make this node the owner: fence, mount, "
 	"replay\n"
@@ -63,7 +68,12 @@ static void usage(FILE *out)
 	"  network [--json]         paths and addresses: mirror-arpd status\n"
 	"  trace [VOLUME..] [--seconds SECONDS] [--json]\n"
 	"                           where the time of operations goes\n"
-	"  options                  the options that have one value\n"
+	"  files [--sync] [--json]  plain files: are they the same? --sync: "
+	"fetch\n"
+	"                           those that changed on another node\n"
+	"  options [--json]         the options that have one value\n"
+	"  names verbs|services|volumes|nodes\n"
+	"                           one in a line: for completion\n"
 	"exit status: 0 done, 1 failed, 2 wrong usage, 3 not yet\n");
 }
 
@@ -237,115 +247,6 @@ int mirrorctl_finish(struct arguments *arguments, json_t *reply)
 	return finish(arguments, reply);
 }
 
-/* ------------------------------------------------------------------ status */
-
-static const char *bytes(int64_t value)
-{
-	static const char units[] = "BKMGT";
-	double v = (double)value;
-	size_t unit = 0;
-
-	while (v >= 1024 && unit + 2 < sizeof(units)) {
-		v /= 1024;
-		unit++;
-	}
-	return talloc_asprintf(ctx, unit == 0 ? "%.0f%c" : "%.1f%c", v,
-			       units[unit]);
-}
-
-static void show_nodes(const json_t *status)
-{
-	const json_t *nodes = json_object_get(status, "nodes");
-	size_t i;
-
-	printf("This is node %" PRId64 "; cluster: %s\n",
-	       number(status, "node"), string(status, "cluster"));
-	for (i = 0; i < json_array_size(nodes); i++) {
-		const json_t *node = json_array_get(nodes, i);
-
-		printf("node %" PRId64 "  %-15s  link %-5s ctdb %s\n",
-		       number(node, "pnn"), string(node, "address"),
-		       string(node, "link"), string(node, "ctdb"));
-	}
-}
-
-static const char *held(const json_t *volume)
-{
-	const json_t *store = json_object_get(volume, "store");
-
-	if (json_is_string(json_object_get(volume, "mode"))) {
-		return talloc_asprintf(
-			ctx, "%s of %s at the partner",
-			bytes(number(volume, "reserved")),
-			bytes(4 * number(volume, "epoch_capacity")));
-	}
-	if (json_is_object(store)) {
-		return talloc_asprintf(
-			ctx, "%" PRId64 " records, %s here",
-			number(store, "records"),
-			bytes(number(store, "bytes")));
-	}
-	return "-";
-}
-
-static void show_volume(const json_t *volume)
-{
-	const json_t *store = json_object_get(volume, "store");
-	const json_t *any = json_is_object(store) ? store : volume;
-	const char *partner = "-";
-
-	if (json_is_integer(json_object_get(volume, "partner"))) {
-		partner = talloc_asprintf(ctx, "%" PRId64,
-					  number(volume, "partner"));
-	}
-	printf("%-10s %-10s %-10s %-9s %-7s %5" PRId64 " %6" PRId64
-	       " %6" PRId64 " %6.1fs  %s\n", string(volume, "service"),
-	       string(volume, "name"), string(volume, "role"),
-	       string(volume, "mode"), partner, number(any, "generation"),
-	       number(volume, "epoch"), number(any, "wiped"),
-	       (double)number(volume, "lag_ms") / 1000, held(volume));
-	if (json_is_string(json_object_get(volume, "doing"))) {
-		printf("           now: %s\n", string(volume, "doing"));
-	}
-	if (number(volume, "replay_total") > number(volume, "replay_done")) {
-		printf("           replayed %" PRId64 " of %" PRId64 "\n",
-		       number(volume, "replay_done"),
-		       number(volume, "replay_total"));
-	}
-	if (json_is_string(json_object_get(volume, "problem"))) {
-		printf("           %s\n", string(volume, "problem"));
-	}
-	if (json_is_true(json_object_get(volume, "disk_failed"))) {
-		printf("           THE DISK FAILED: nothing is purged at the "
-		       "partner any more\n");
-	}
-}
-
-static int do_status(struct arguments *arguments)
-{
-	json_t *reply = ask(arguments, json_pack("{s:s}", "verb", "status"));
-	const json_t *status = json_object_get(reply, "status");
-	const json_t *volumes = json_object_get(status, "volumes");
-	size_t i;
-
-	if (arguments->json) {
-		json_dumpf(status, stdout, JSON_INDENT(2));
-		printf("\n");
-		json_decref(reply);
-		return EXIT_DONE;
-	}
-	show_nodes(status);
-	printf("\n%-10s %-10s %-10s %-9s %-7s %5s %6s %6s %7s  %s\n",
-	       "SERVICE", "VOLUME", "HERE", "MODE", "PARTNER", "GEN", "EPOCH",
-	       "WIPED", "LAG", "RECORDS");
-	for (i = 0; i < json_array_size(volumes); i++) {
-		show_volume(json_array_get(volumes, i));
-	}
-	giveback_show_away(json_object_get(status, "giveback"));
-	json_decref(reply);
-	return EXIT_DONE;
-}
-
 /* ------------------------------------------------------- takeover, release */
 
 static void show_timeline(const json_t *reply)
@@ -361,7 +262,7 @@ static void show_timeline(const json_t *reply)
 		       " records %s %" PRId64 " ms, served %" PRId64 " ms\n",
 		       string(t, "volume"), number(t, "checked_ms"),
 		       number(t, "fenced_ms"), number(t, "mounted_ms"),
-		       number(t, "records"), bytes(number(t, "bytes")),
+		       number(t, "records"), status_bytes(number(t, "bytes")),
 		       number(t, "replayed_ms"), number(t, "served_ms"));
 	}
 }
@@ -470,6 +371,38 @@ static int do_ping(struct arguments *arguments)
  * For event scripts, so mirrord is asked first: the registry does not answer
  * during a recovery, and addresses have to go then, too.
  */
+static int tell_service(const struct arguments *arguments, const char *text)
+{
+	char *line, *save = NULL;
+	json_t *object, *mounts;
+
+	if (!arguments->json) {
+		printf("%s", text);
+		return EXIT_DONE;
+	}
+	object = json_object();
+	mounts = json_array();
+	for (line = strtok_r(talloc_strdup(ctx, text), "\n", &save);
+	     line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		char *value = strchr(line, '=');
+
+		if (value == NULL) {
+			continue;
+		}
+		*value++ = '\0';
+		if (strcmp(line, "mount") == 0) {
+			json_array_append_new(mounts, json_string(value));
+		} else {
+			json_object_set_new(object, line, json_string(value));
+		}
+	}
+	json_object_set_new(object, "mounts", mounts);
+	json_dumpf(object, stdout, JSON_INDENT(2));
+	printf("\n");
+	json_decref(object);
+	return EXIT_DONE;
+}
+
 static int do_service(struct arguments *arguments)
 {
 	const char *word = arguments->words[0];
@@ -482,16 +415,13 @@ static int do_service(struct arguments *arguments)
 		if (number(reply, "code") != EXIT_DONE) {
 			return EXIT_FAILED;
 		}
-		printf("%s", string(reply, "text"));
-		json_decref(reply);
-		return EXIT_DONE;
+		return tell_service(arguments, string(reply, "text"));
 	}
 	service = config_service_find(config(arguments), word);
 	if (service == NULL) {
 		return EXIT_FAILED;
 	}
-	printf("%s", config_service_describe(ctx, service));
-	return EXIT_DONE;
+	return tell_service(arguments, config_service_describe(ctx, service));
 }
 
 static int do_network(struct arguments *arguments)
@@ -530,14 +460,29 @@ static int do_trace(struct arguments *arguments)
 static int do_options(struct arguments *arguments)
 {
 	const struct config_option_info *info;
+	json_t *list = json_array();
 
 	for (info = config_options(); info->name != NULL; info++) {
+		if (arguments->json) {
+			json_array_append_new(list, json_pack(
+				"{s:s,s:s?,s:s}", "name", info->name,
+				"default", info->fallback, "help",
+				info->help));
+			continue;
+		}
 		printf("mirror:%s = %s\n    %s\n", info->name,
 		       info->fallback != NULL ? info->fallback : "",
 		       info->help);
 	}
+	if (arguments->json) {
+		json_dumpf(list, stdout, JSON_INDENT(2));
+		printf("\n");
+	}
+	json_decref(list);
 	return EXIT_DONE;
 }
+
+static int do_names(struct arguments *arguments);
 
 static const struct {
 	const char *verb;
@@ -545,7 +490,8 @@ static const struct {
 	int max;
 	int (*run)(struct arguments *arguments);
 } verbs[] = {
-	{ "status", 0, 0, do_status },
+	{ "status", 0, 0, status_command },
+	{ "check-takeover", 0, 1, check_takeover_command },
 	{ "takeover", 1, 1, do_takeover },
 	{ "release", 0, 1, do_release },
 	{ "fenced", 1, 1, do_fenced },
@@ -560,8 +506,45 @@ static const struct {
 	{ "network", 0, 0, do_network },
 	{ "giveback", 0, 1, giveback_command },
 	{ "trace", 0, 64, do_trace },
+	{ "files", 0, 0, files_command },
 	{ "options", 0, 0, do_options },
+	{ "names", 1, 1, do_names },
 };
+
+/* For the shell's completion: of verbs, services, volumes or nodes. */
+static int do_names(struct arguments *arguments)
+{
+	const char *what = arguments->words[0];
+	const char *key = strcmp(what, "nodes") == 0 ? "pnn" : "name";
+	const json_t *list;
+	json_t *reply;
+	size_t i;
+
+	if (strcmp(what, "verbs") == 0) {
+		for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+			printf("%s\n", verbs[i].verb);
+		}
+		return EXIT_DONE;
+	}
+	if (!mirrord_runs()) {
+		return EXIT_FAILED;
+	}
+	reply = ask(arguments, json_pack("{s:s}", "verb", "status"));
+	list = json_object_get(json_object_get(reply, "status"), what);
+	for (i = 0; i < json_array_size(list); i++) {
+		const json_t *name = json_object_get(json_array_get(list, i),
+						     key);
+
+		if (json_is_integer(name)) {
+			printf("%" PRId64 "\n",
+			       (int64_t)json_integer_value(name));
+		} else if (json_is_string(name)) {
+			printf("%s\n", json_string_value(name));
+		}
+	}
+	json_decref(reply);
+	return EXIT_DONE;
+}
 
 /* Words and options may come in any order. */
 static bool parse(int argc, char **argv, struct arguments *arguments)
@@ -584,6 +567,12 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
 			arguments->at = argv[++i];
 		} else if (strcmp(argv[i], "--idle") == 0 && i + 1 < argc) {
 			arguments->idle = argv[++i];
+		} else if (strcmp(argv[i], "--fence-test") == 0) {
+			arguments->fence_test = true;
+		} else if (strcmp(argv[i], "--sync") == 0) {
+			arguments->sync = true;
+		} else if (strcmp(argv[i], "--reasons") == 0) {
+			arguments->reasons = true;
 		} else if (strcmp(argv[i], "--wait") == 0 && i + 1 < argc) {
 			arguments->wait_ms = (int)(strtod(argv[++i], NULL) *
 						   1000);

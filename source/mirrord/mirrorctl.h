@@ -26,6 +26,9 @@ struct arguments {
 	const char *socket;
 	bool json;
 	bool accept_loss;
+	bool fence_test;	/* of check-takeover */
+	bool reasons;
+	bool sync;		/* of files */
 	int wait_ms;		/* -1: not said */
 	int move_wait_ms;	/* as that */
 	bool moved;		/* resume: an address has arrived here */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "../common/event_log.h"
 #include "child.h"
+#include "facts.h"
 #include "nodes.h"
 #include "partner_private.h"
 #include "service.h"
@@ -54,6 +55,13 @@ static void on_ping(struct partner_link *link,
 	};
 
 	link_io_send(link->io, &pong);
+}
+
+static void on_facts(struct partner_link *link,
+		     const struct message *request,
+		     struct partner_volume *volume)
+{
+	facts_answer(link, request->text);
 }
 
 /* ------------------------------------------------------------------- BEGIN */
@@ -506,6 +514,7 @@ static const struct {
 	[FRAME_END] = { true, on_end },
 	[FRAME_FETCH] = { true, on_fetch },
 	[FRAME_LEASE] = { false, on_lease },
+	[FRAME_FACTS] = { false, on_facts },
 };
 
 void partner_control_frame(struct partner_link *link,

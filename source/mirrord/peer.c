@@ -207,7 +207,8 @@ static bool answers(const struct peer_request *request,
 	if (reply->type == FRAME_REFUSED) {
 		return request->asked != FRAME_STATE &&
 			request->asked != FRAME_PING &&
-			request->asked != FRAME_LEASE;
+			request->asked != FRAME_LEASE &&
+			request->asked != FRAME_FACTS;
 	}
 	return reply->type == request->expected;
 }
@@ -371,6 +372,7 @@ struct tevent_req *peer_request_send(TALLOC_CTX *mem_ctx,
 		[FRAME_END] = FRAME_ENDED,
 		[FRAME_PING] = FRAME_PONG,
 		[FRAME_LEASE] = FRAME_LEASED,
+		[FRAME_FACTS] = FRAME_FACTS_TOLD,
 	};
 	struct tevent_context *ev = peer->peers->mirrord->ev;
 	struct peer_request *request;

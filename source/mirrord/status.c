@@ -147,6 +147,41 @@ static json_t *volume_json(struct mirrord *mirrord,
 	return json;
 }
 
+static json_t *texts_json(const char **texts)
+{
+	json_t *list = json_array();
+
+	for (; *texts != NULL; texts++) {
+		json_array_append_new(list, json_string(*texts));
+	}
+	return list;
+}
+
+static json_t *services_json(struct mirrord *mirrord)
+{
+	json_t *list = json_array();
+	struct config_service **s;
+
+	for (s = mirrord->config->services; *s != NULL; s++) {
+		json_t *volumes = json_array();
+		struct config_volume **v;
+		int host = ctdb_view_host(mirrord->view, (*s)->addresses[0]);
+
+		for (v = (*s)->volumes; *v != NULL; v++) {
+			json_array_append_new(volumes,
+					      json_string((*v)->name));
+		}
+		json_array_append_new(list, json_pack(
+			"{s:s,s:i,s:o,s:o,s:o,s:o}", "name", (*s)->name,
+			"home", (int)(*s)->home, "host", host == -1 ?
+			json_null() : json_integer(host),
+			"addresses", texts_json((*s)->addresses),
+			"names", texts_json((*s)->names),
+			"volumes", volumes));
+	}
+	return list;
+}
+
 json_t *status_json(struct mirrord *mirrord)
 {
 	json_t *volumes = json_array();
@@ -158,12 +193,13 @@ json_t *status_json(struct mirrord *mirrord)
 
 		json_array_append_new(volumes, volume_json(mirrord, volume));
 	}
-	return json_pack("{s:i,s:s,s:o,s:o,s:o}",
+	return json_pack("{s:i,s:s,s:o,s:o,s:o,s:o}",
 			 "node", (int)mirrord->nodes->own,
 			 "cluster", !ctdb_view_known(mirrord->view) ?
 			 "unknown" : ctdb_view_settled(mirrord->view) ?
 			 "settled" : "recovering",
 			 "nodes", nodes_json(mirrord),
+			 "services", services_json(mirrord),
 			 "volumes", volumes,
 			 "giveback", giveback_json(mirrord->giveback));
 }
