@@ -76,9 +76,26 @@ static void check_node(struct check *check, uint32_t node)
 	}
 }
 
+/* A cluster file system may do it itself. */
+static bool is_needed(const struct check *check)
+{
+	struct config_volume **v;
+
+	for (v = check->service->volumes; *v != NULL; v++) {
+		if ((*v)->fence) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void check_fence(struct check *check)
 {
 	uint32_t node;
+
+	if (!is_needed(check)) {
+		return;
+	}
 
 	for (node = 0; node < check->nodes->count; node++) {
 		if (check->nodes->node[node].used && node != check->own) {

@@ -85,6 +85,8 @@ enum check_severity {
 	  "Take it out of /etc/fstab: both nodes would mount it")	\
 	R(FILE_SYSTEM_UNKNOWN, "file-system-unknown", FAILS,		\
 	  "Install the kernel's module of that file system")		\
+	R(CLUSTER_VOLUME_UNFIT, "cluster-volume-unfit", FAILS,		\
+	  "Mount it on this node: its file system's own tools do that")	\
 	R(ANCHOR_NOT_PUBLIC, "anchor-not-public", FAILS,		\
 	  "Add it to /etc/ctdb/public_addresses of this node, then: ctdb " \
 	  "reloadips")							\

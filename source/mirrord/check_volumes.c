@@ -142,11 +142,34 @@ static void check_file_system(struct check *check,
 	}
 }
 
+/* Its own cluster file system mounts it, on every node. */
+static void check_cluster(struct check *check,
+			  const struct config_volume *volume)
+{
+	enum mount_state state = MOUNT_NONE;
+	char *other = NULL;
+	int ret = mount_look(check->ctx, volume, &state, &other);
+
+	if (ret != 0 || (state != MOUNT_HERE && state != MOUNT_NONE)) {
+		check_found(check, CHECK_CLUSTER_VOLUME_UNFIT, "volume %s: %s",
+			    volume->name, ret != 0 ? strerror(ret) :
+			    other != NULL ? other : "it cannot be used");
+	} else if (state == MOUNT_NONE) {
+		check_found(check, CHECK_CLUSTER_VOLUME_UNFIT, "volume %s: "
+			    "nothing is mounted on %s", volume->name,
+			    volume->mount_point);
+	}
+}
+
 void check_volumes(struct check *check)
 {
 	struct config_volume **v;
 
 	for (v = check->service->volumes; *v != NULL; v++) {
+		if ((*v)->cluster) {
+			check_cluster(check, *v);
+			continue;
+		}
 		check_device(check, *v);
 		check_mount_point(check, *v);
 		check_fstab(check, *v);

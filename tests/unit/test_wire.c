@@ -242,6 +242,8 @@ static void test_header(void **state)
 		{ { 1, 4, 0, 0, FRAME_RECORD, 0, 0, 0 }, 0 },
 		{ { 0, 0, 0x10, 1, FRAME_RECORD, 0, 0, 0 }, 0 },
 		{ { 1, 0, 0x10, 1, FRAME_RECORD, 0, 0, 0 }, EBADMSG },
+		{ { 0, 0, 0x10, 0, FRAME_FACTS_TOLD, 0, 0, 0 }, 0 },
+		{ { 1, 0, 0x10, 0, FRAME_FACTS_TOLD, 0, 0, 0 }, EBADMSG },
 		{ { 255, 255, 255, 255, FRAME_FETCHED, 0, 0, 0 }, EBADMSG },
 		{ { 0, 0, 0, 0, 0, 0, 0, 0 }, EBADMSG },
 		{ { 0, 0, 0, 0, FRAME_TYPE_END, 0, 0, 0 }, EBADMSG },
