@@ -264,6 +264,7 @@ int files_command(struct arguments *arguments)
 	}
 	if (arguments->sync) {
 		event_log_init("mirrorctl", EVENT_TO_SYSLOG);
+		event_log_keep();
 	}
 	all_files(c);
 	if (save_base(c->base) != 0) {
