@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What ctdb is set to, see check.h and research on its tunables there. */
+/* What ctdb is set to, see check.h. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #define LEGACY "/etc/ctdb/events/legacy/"
 #define CTDB_CONF "/etc/ctdb/ctdb.conf"
 
-/* ------------------------------------------------------------------- this node */
+/* ---------------------- this node */
 
 /* Columns of `ctdb -X nodestatus', behind |Node|IP|. */
 static const struct {
@@ -57,7 +57,7 @@ void check_ctdb_node(struct check *check)
 	}
 }
 
-/* ---------------------------------------------------------------------- scripts */
+/* ---------------------- scripts */
 
 void check_ctdb_scripts(struct check *check)
 {
@@ -80,7 +80,7 @@ void check_ctdb_scripts(struct check *check)
 	}
 }
 
-/* --------------------------------------------------------------------- ctdb.conf */
+/* ---------------------- ctdb.conf */
 
 /* A value of a section; NULL: not set. */
 static char *conf_value(struct check *check, const char *section,
@@ -138,7 +138,7 @@ void check_ctdb_lock(struct check *check)
 	}
 }
 
-/* ---------------------------------------------------------------------- tunables */
+/* ---------------------- tunables */
 
 long check_tunable(struct check *check, const char *name, long fallback)
 {

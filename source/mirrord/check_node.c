@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <unistd.h>
 #include "check.h"
+#include "facts.h"
 
 #define PUBLIC_ADDRESSES "/etc/ctdb/public_addresses"
 /* A store's index, and what a replay takes. */
@@ -213,18 +214,19 @@ void check_programs(struct check *check)
 /* In a child: as smbd would. */
 static int load_module(const char **why)
 {
+	static void *smbd, *module;	/* loaded until the child ends */
 	uint32_t (*init)(void *ctx);
-	void *module;
 	glob_t found;
 
 	/* The rest of smbd, of which the module needs functions. */
 	if (glob(MIRROR_PRIVATE_LIBS "/libsmbd-base*.so*", 0, NULL,
 		 &found) == 0) {
-		(void)dlopen(found.gl_pathv[0], RTLD_NOW | RTLD_GLOBAL);
+		smbd = dlopen(found.gl_pathv[0], RTLD_NOW | RTLD_GLOBAL);
 	}
 	module = dlopen(MIRROR_VFS_DIR "/mirror.so", RTLD_NOW);
 	if (module == NULL) {
-		*why = dlerror();
+		*why = smbd != NULL ? dlerror() : "Samba's libraries are not "
+			"where they were";
 		return 1;
 	}
 	*(void **)&init = dlsym(module, "samba_init_module");

@@ -37,7 +37,8 @@ enum check_severity {
 	  "Copy the key file (mirror:key file) from a node that works, " \
 	  "restart mirrord")						\
 	R(MIRRORD_SILENT, "mirrord-silent", SLOW,			\
-	  "See whether mirrord runs there (ctdb scriptstatus), and the "	\
+	  "See whether mirrord runs there (ctdb scriptstatus), and " \
+	  "the "	\
 	  "network between the nodes")					\
 	R(FACTS_MISSING, "facts-missing", NOTE,				\
 	  "Run it again; if it stays, see that node's disks and log")	\
@@ -62,9 +63,11 @@ enum check_severity {
 	  "has to be redone")						\
 	R(DISK_FAILED, "disk-failed", LOSES,				\
 	  "Nothing is purged, and a takeover by way of the partner's "	\
-	  "records is what saves it: repair the disk or its path there")	\
+	  "records is what saves it: repair the disk or its path " \
+	  "there")	\
 	R(DEVICE_MISSING, "device-missing", FAILS,			\
-	  "Connect the disk to this node (multipath -ll, iscsiadm), or "	\
+	  "Connect the disk to this node (multipath -ll, iscsiadm), " \
+	  "or "	\
 	  "correct mirror:VOLUME device")				\
 	R(DEVICE_UNREADABLE, "device-unreadable", FAILS,		\
 	  "See the kernel's log, and whether this node is fenced off it") \
@@ -76,7 +79,8 @@ enum check_severity {
 	R(MOUNT_POINT_IN_USE, "mount-point-in-use", FAILS,		\
 	  "Unmount what is there")					\
 	R(MOUNT_POINT_NOT_EMPTY, "mount-point-not-empty", NOTE,		\
-	  "Somebody wrote there while the volume was away: look at it, "	\
+	  "Somebody wrote there while the volume was away: look at " \
+	  "it, "	\
 	  "move it elsewhere")						\
 	R(MOUNTED_ELSEWHERE, "mounted-elsewhere", LOSES,		\
 	  "Unmount it: mirrord alone mounts volumes. If both nodes had it " \
@@ -117,7 +121,8 @@ enum check_severity {
 	  "ctdb event script disable legacy 10.interface: it adds the "	\
 	  "address before the volume is served")			\
 	R(NO_CLUSTER_LOCK, "no-cluster-lock", LOSES,			\
-	  "Set cluster lock in ctdb.conf of all nodes: without it both "	\
+	  "Set cluster lock in ctdb.conf of all nodes: without it " \
+	  "both "	\
 	  "nodes go on when they do not reach each other")		\
 	R(FAILOVER_DISABLED, "failover-disabled", FAILS,		\
 	  "Take disabled = true out of [failover] in ctdb.conf")	\
@@ -133,7 +138,8 @@ enum check_severity {
 	  "EventScriptTimeout=60 in ctdb.tunables: a release may take 20 s, " \
 	  "and ctdb kills the script then")				\
 	R(TUNABLE_TAKEOVER_TIMEOUT, "tunable-TakeoverTimeout", FAILS,	\
-	  "TakeoverTimeout=30 in ctdb.tunables: ctdb bans a node whose "	\
+	  "TakeoverTimeout=30 in ctdb.tunables: ctdb bans a node " \
+	  "whose "	\
 	  "release or takeover takes longer")				\
 	R(TUNABLE_DROP_ALL, "tunable-RecoveryDropAllIPs", SLOW,		\
 	  "RecoveryDropAllIPs=10 in ctdb.tunables: less drops addresses in " \
@@ -167,7 +173,8 @@ enum check_severity {
 	R(SAMBA_DIFFERS, "samba-differs", NOTE,				\
 	  "Install the same version of Samba")				\
 	R(USERS_DIFFER, "users-differ", FAILS,				\
-	  "Users and groups have to have the same numbers on all nodes: "	\
+	  "Users and groups have to have the same numbers on all " \
+	  "nodes: "	\
 	  "compare /etc/passwd and /etc/group")				\
 	R(SCRIPTS_DIFFER, "event-scripts-differ", SLOW,			\
 	  "ctdb event script list legacy, on both")			\

@@ -168,7 +168,7 @@ static int find_owner(const struct check *check)
 	return -1;
 }
 
-/* ------------------------------------------------------------------ the verb */
+/* ---------------------- the verb */
 
 static int show(const struct check *check)
 {

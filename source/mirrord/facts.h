@@ -14,6 +14,12 @@
 #include <jansson.h>
 #include "mirrord.h"
 
+/* wscript knows better. */
+#ifndef MIRROR_VFS_DIR
+#define MIRROR_VFS_DIR "/usr/lib/x86_64-linux-gnu/samba/vfs"
+#define MIRROR_PRIVATE_LIBS "/usr/lib/x86_64-linux-gnu/samba"
+#endif
+
 struct partner_link;
 
 /* Reads files and the first sectors of the volumes' disks, which may hang: for

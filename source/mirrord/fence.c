@@ -37,7 +37,9 @@ static struct {
  * being called as often: it may even lock the account that it uses. */
 uint32_t fence_pause_ms(uint32_t failures)
 {
-	static const uint32_t pauses_ms[] = { 0, 1000, 2000, 4000, 8000, 16000 };
+	static const uint32_t pauses_ms[] = {
+		0, 1000, 2000, 4000, 8000, 16000
+	};
 	const uint32_t n = sizeof(pauses_ms) / sizeof(pauses_ms[0]);
 
 	return failures < n ? pauses_ms[failures] : FENCE_PAUSE_MAX_MS;

@@ -98,8 +98,8 @@ json_t *files_read(TALLOC_CTX *mem_ctx, const struct mirror_config *config,
 	}
 	/* R6: whatever another node asks for. */
 	if (!is_listed(config->files, path)) {
-		return json_pack("{s:s}", "problem", "it is not in mirror:files "
-				 "there");
+		return json_pack("{s:s}", "problem", "it is not in "
+				 "mirror:files there");
 	}
 	if (!config->encrypt) {
 		return json_pack("{s:s}", "problem", "files are not copied "

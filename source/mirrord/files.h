@@ -43,7 +43,7 @@ json_t *files_read(TALLOC_CTX *mem_ctx, const struct mirror_config *config,
 enum files_verdict {
 	FILES_SAME,
 	FILES_TAKE,		/* it has changed there */
-	FILES_LEAVE,		/* it has changed here: the other one takes it */
+	FILES_LEAVE,		/* it has changed here */
 	FILES_CONFLICT
 };
 enum files_verdict files_judge(const char *own, const char *other,

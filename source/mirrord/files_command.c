@@ -44,7 +44,7 @@ static json_t *ask(struct command *c, uint32_t node, const char *file)
 	return facts;
 }
 
-/* ------------------------------------------------------------------- one file */
+/* ---------------------- one file */
 
 static void add(struct command *c, const char *path, uint32_t node,
 		const char *state, const char *why)
@@ -172,7 +172,7 @@ static void all_files(struct command *c)
 	}
 }
 
-/* ------------------------------------------------------------------- the verb */
+/* ---------------------- the verb */
 
 static int save_base(const json_t *base)
 {
@@ -230,8 +230,9 @@ static int show(struct command *c)
 int files_command(struct arguments *arguments)
 {
 	struct command *c = talloc_zero(mirrorctl_ctx(), struct command);
+	static int lock;	/* until the program ends */
 	char *problem;
-	int lock, ret;
+	int ret;
 
 	c->arguments = arguments;
 	c->config = mirrorctl_config(arguments);
