@@ -95,7 +95,7 @@ static uint8_t find_witnesses(int argc, char *argv[],
 			      const struct options *options,
 			      struct copy_place *places)
 {
-	uint8_t i;
+	int i;
 
 	if (argc < 1 || argc > LOCK_COPIES) {
 		return 0;
@@ -103,7 +103,7 @@ static uint8_t find_witnesses(int argc, char *argv[],
 	for (i = 0; i < argc; i++) {
 		places[i] = (struct copy_place) {
 			.path = argv[i],
-			.copy = i,
+			.copy = (uint8_t)i,
 			.key_file = options->key_file,
 			.serve = copy_serve_witness,
 		};
@@ -215,13 +215,25 @@ static const struct {
 	{ "clear", "+", do_clear },
 };
 
+static bool number(const char *text, unsigned long least, unsigned long most,
+		   unsigned long *value)
+{
+	char *end = NULL;
+
+	if (text == NULL || *text < '0' || *text > '9') {
+		return false;
+	}
+	*value = strtoul(text, &end, 10);
+	return *end == '\0' && *value >= least && *value <= most;
+}
+
 static bool parse(int argc, char *argv[], const char *known,
 		  struct options *options)
 {
 	int c;
 
 	while ((c = getopt(argc, argv, known)) != -1) {
-		char *end = NULL;
+		unsigned long value;
 
 		switch (c) {
 		case 'f':
@@ -232,19 +244,17 @@ static bool parse(int argc, char *argv[], const char *known,
 			options->key_file = optarg;
 			break;
 		case 'p':
-			options->port = (uint16_t)strtoul(optarg, &end, 10);
-			if (*end != '\0' || options->port == 0) {
+			if (!number(optarg, 1, UINT16_MAX, &value)) {
 				return false;
 			}
+			options->port = (uint16_t)value;
 			break;
 		case 't':
-			options->lease_ms = (uint32_t)strtoul(optarg, &end,
-							      10);
-			if (*end != '\0' ||
-			    options->lease_ms < LOCK_LEASE_MS_MIN ||
-			    options->lease_ms > LOCK_LEASE_MS_MAX) {
+			if (!number(optarg, LOCK_LEASE_MS_MIN,
+				    LOCK_LEASE_MS_MAX, &value)) {
 				return false;
 			}
+			options->lease_ms = (uint32_t)value;
 			break;
 		default:
 			return false;
