@@ -183,6 +183,8 @@ def build(bld):
     build_crash(bld, libs)
     build_bench(bld, libs)
 
+    bld.install_files('/usr/sbin', ['source/mirrord/mirror-ads-names'],
+                      chmod=0o755)
     bld.install_files('/usr/share/ctdb/events/legacy',
                       sources(bld, 'ctdb-events/*.script'), chmod=0o755)
     bld.install_files('/usr/share/doc/samba-mirror/examples',

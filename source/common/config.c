@@ -822,6 +822,42 @@ const struct config_service *config_service_find(
 		config_service_by_name(config, address_or_name);
 }
 
+char *config_service_names(TALLOC_CTX *mem_ctx,
+			   const struct mirror_config *config)
+{
+	char *text = talloc_strdup(mem_ctx, "");
+	struct config_service **s;
+
+	for (s = config->services; text != NULL && *s != NULL; s++) {
+		text = talloc_asprintf_append_buffer(text, "%s\n",
+						     (*s)->name);
+	}
+	return text;
+}
+
+/* As `mirror-arpd take' wants them: ADDRESS[/PREFIX][@INTERFACE]. */
+static char *append_places(char *text, const struct config_service *service)
+{
+	size_t i;
+
+	text = talloc_strdup_append(text, "places=");
+	for (i = 0; text != NULL && service->addresses[i] != NULL; i++) {
+		const struct config_place *place = &service->places[i];
+
+		text = talloc_asprintf_append(text, "%s%s", i > 0 ? " " : "",
+					      service->addresses[i]);
+		if (text != NULL && place->prefix != 0) {
+			text = talloc_asprintf_append(text, "/%u",
+						      place->prefix);
+		}
+		if (text != NULL && place->interface != NULL) {
+			text = talloc_asprintf_append(text, "@%s",
+						      place->interface);
+		}
+	}
+	return text != NULL ? talloc_strdup_append(text, "\n") : NULL;
+}
+
 static char *append_list(char *text, const char *key, const char **list)
 {
 	text = talloc_asprintf_append(text, "%s=", key);
@@ -844,6 +880,9 @@ char *config_service_describe(TALLOC_CTX *mem_ctx,
 			       service->enabled ? "yes" : "no");
 	if (text != NULL) {
 		text = append_list(text, "addresses", service->addresses);
+	}
+	if (text != NULL) {
+		text = append_places(text, service);
 	}
 	if (text != NULL) {
 		text = append_list(text, "names", service->names);

@@ -133,6 +133,10 @@ const struct config_service *config_service_by_address(
 const struct config_service *config_service_find(
 	const struct mirror_config *config, const char *address_or_name);
 
+/* Of all services, one in a line; child of mem_ctx; NULL: no memory. */
+char *config_service_names(TALLOC_CTX *mem_ctx,
+			   const struct mirror_config *config);
+
 /*
  * Lines KEY=VALUE for event scripts, child of mem_ctx; NULL: no memory. The
  * names in it have no blanks, quotes or the like.

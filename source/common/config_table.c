@@ -45,6 +45,16 @@ const char *config_table_value(const struct config_table *table,
 	return NULL;
 }
 
+void config_table_each(const struct config_table *table,
+		       config_table_visitor visitor, void *private_data)
+{
+	size_t i;
+
+	for (i = 0; i < table->count; i++) {
+		visitor(table->names[i], table->values[i], private_data);
+	}
+}
+
 bool config_table_set(struct config_table *table, const char *option,
 		      const char *value)
 {
@@ -234,12 +244,16 @@ int config_table_save(const struct config_table *table,
 	return ret;
 }
 
+const char *config_run_directory(void)
+{
+	return lp_parm_const_string(GLOBAL_SECTION, "mirror", "run directory",
+				    "/run/samba-mirror");
+}
+
 struct mirror_config *config_in_force(TALLOC_CTX *mem_ctx, char **problem)
 {
-	const char *directory = lp_parm_const_string(
-		GLOBAL_SECTION, "mirror", "run directory",
-		"/run/samba-mirror");
-	struct config_table *table = config_table_load(mem_ctx, directory);
+	struct config_table *table = config_table_load(
+		mem_ctx, config_run_directory());
 	struct mirror_config *config;
 
 	if (table == NULL) {

@@ -37,6 +37,10 @@ struct config_table *config_table_parse(TALLOC_CTX *mem_ctx, const char *text);
 /* option as "mirror:port"; NULL: not set. */
 const char *config_table_value(const struct config_table *table,
 			       const char *option);
+typedef void (*config_table_visitor)(const char *option, const char *value,
+				     void *private_data);
+void config_table_each(const struct config_table *table,
+		       config_table_visitor visitor, void *private_data);
 /* value NULL: unset. False: no memory. */
 bool config_table_set(struct config_table *table, const char *option,
 		      const char *value);
@@ -51,6 +55,9 @@ struct mirror_config *config_table_read(TALLOC_CTX *mem_ctx,
  * says when there has been none since the node started. As config_read().
  */
 struct mirror_config *config_in_force(TALLOC_CTX *mem_ctx, char **problem);
+
+/* As Samba's loadparm says, or its default. */
+const char *config_run_directory(void);
 
 /* NULL: there is none in that directory, or no memory. */
 struct config_table *config_table_load(TALLOC_CTX *mem_ctx,

@@ -123,6 +123,24 @@
 	      "an hour from now, by what is done at a time of day")	\
 	EVENT(STARTED, "M050", "started", LOG_NOTICE, "")		\
 	EVENT(STOPPED, "M051", "stopped", LOG_NOTICE, "")		\
+	EVENT(CONFIG_CHANGED, "M060", "config-changed", LOG_NOTICE, "")	\
+	EVENT(CONFIG_REFUSED, "M061", "config-refused", LOG_ERR,	\
+	      "The configuration before it stays in force: correct it "	\
+	      "(net conf), then see mirrorctl reload")			\
+	EVENT(CONFIG_RIGHT, "M062", "config-right", LOG_NOTICE, "")	\
+	EVENT(CONFIG_WAITS, "M063", "config-waits", LOG_WARNING,	\
+	      "End mirrord on one node after the other; it starts again " \
+	      "and clients see a short pause")				\
+	EVENT(CONFIG_NOT_SAVED, "M064", "config-not-saved", LOG_ERR,	\
+	      "smbd goes by the old one: see whether the run directory " \
+	      "has room, then mirrorctl reload")			\
+	EVENT(ANCHOR_FAILED, "M065", "anchor-failed", LOG_ERR,		\
+	      "ctdb does not place that address as configured; it is "	\
+	      "tried again")						\
+	EVENT(ANCHOR_CHANGED, "M066", "anchor-changed", LOG_NOTICE, "")	\
+	EVENT(SCRIPTS_FAILED, "M067", "scripts-failed", LOG_ERR,	\
+	      "New addresses or names of services may not be there: see " \
+	      "ctdb event status legacy reconfigure")			\
 	EVENT(MIRRORD_HUNG, "M080", "mirrord-hung", LOG_ERR,		\
 	      "Nothing is lost, it is started again. If it comes again: " \
 	      "report it, with the lines before")			\

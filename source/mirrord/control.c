@@ -18,6 +18,7 @@
 #include "health.h"
 #include "nodes.h"
 #include "peer.h"
+#include "reconfigure.h"
 #include "rejoin.h"
 #include "service.h"
 #include "wanted.h"
@@ -122,10 +123,15 @@ static void reply_done(struct control_client *client)
 		struct config_volume **v;
 
 		for (v = (*s)->volumes; *v != NULL; v++) {
-			json_array_append_new(timeline, timeline_json(
-				service_volume_find(
-					client->control->mirrord->services,
-					(*v)->name)));
+			const struct service_volume *volume;
+
+			volume = service_volume_find(
+				client->control->mirrord->services,
+				(*v)->name);
+			if (volume != NULL) {
+				json_array_append_new(timeline,
+						      timeline_json(volume));
+			}
 		}
 	}
 	reply_json(client, json_pack("{s:i,s:s,s:o}", "code", SERVICE_OK,
@@ -304,14 +310,24 @@ static void on_health(struct control_client *client, json_t *request)
 {
 	struct health *health = client->control->mirrord->health;
 	char *text = health_unhealthy(client, health);
+	const char *refused = reconfigure_problem(
+		client->control->mirrord->reconfigure);
+	json_t *told;
 
 	if (text == NULL) {
 		reply(client, SERVICE_FAILED, "no memory");
 		return;
 	}
+	told = health_told(health);
+	/* A wrong configuration is no reason to give services away. */
+	if (refused != NULL) {
+		json_array_append_new(told, json_sprintf(
+			"the newest configuration is not in force: %s",
+			refused));
+	}
 	reply_json(client, json_pack(
 		"{s:i,s:s,s:o}", "code", text[0] == '\0' ? SERVICE_OK :
-		SERVICE_FAILED, "text", text, "told", health_told(health)));
+		SERVICE_FAILED, "text", text, "told", told));
 }
 
 static void on_ping(struct control_client *client, json_t *request)
@@ -398,6 +414,35 @@ static void on_facts(struct control_client *client, json_t *request)
 	tevent_req_set_callback(req, facts_done, client);
 }
 
+static void reload_done(struct tevent_req *req)
+{
+	struct control_client *client = tevent_req_callback_data(
+		req, struct control_client);
+	struct reconfigure *r = client->control->mirrord->reconfigure;
+	int ret = reconfigure_recv(req);
+	const char *told = reconfigure_told(r);
+
+	talloc_free(req);
+	if (ret != 0) {
+		reply(client, SERVICE_FAILED, reconfigure_problem(r) != NULL ?
+		      reconfigure_problem(r) : strerror(ret));
+		return;
+	}
+	reply(client, SERVICE_OK, told != NULL ? told : "nothing changed");
+}
+
+static void on_reload(struct control_client *client, json_t *request)
+{
+	struct tevent_req *req = reconfigure_send(
+		client, client->control->mirrord->reconfigure);
+
+	if (req == NULL) {
+		reply(client, SERVICE_FAILED, strerror(ENOMEM));
+		return;
+	}
+	tevent_req_set_callback(req, reload_done, client);
+}
+
 static void on_silent(struct control_client *client, json_t *request)
 {
 	struct mirrord *mirrord = client->control->mirrord;
@@ -437,6 +482,11 @@ static void on_service(struct control_client *client, json_t *request)
 	const char *word = json_string_value(json_object_get(request,
 							     "service"));
 
+	if (word == NULL) {
+		reply(client, SERVICE_OK, config_service_names(
+			client, client->control->mirrord->config));
+		return;
+	}
 	if (word != NULL) {
 		service = config_service_find(client->control->mirrord->config,
 					      word);
@@ -460,6 +510,7 @@ static const struct {
 } verbs[] = {
 	{ "status", on_status },
 	{ "health", on_health },
+	{ "reload", on_reload },
 	{ "takeover", on_takeover },
 	{ "release", on_release },
 	{ "verdict", on_verdict },

@@ -5,7 +5,9 @@
 #include <sys/un.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
+#include <tdb.h>
 #include <unistd.h>
 #include "../common/timer.h"
 #include "ctdb_query.h"
@@ -20,6 +22,7 @@
 #define NODE_DISCONNECTED 0x01
 #define NODE_DELETED 0x10
 #define NODE_INACTIVE (NODE_DELETED | NODE_DISCONNECTED | 0x08 | 0x20)
+#define REGISTRY "registry.tdb"
 #define PACKET_MAX 65536
 #define ADDRESS_SIZE 28		/* union of sockaddr_in and _in6 */
 
@@ -201,14 +204,27 @@ static int query_connect(struct query *query, const char *path)
 static int query_ask(struct query *query,
 		     const struct ctdb_question *questions)
 {
-	struct ctdb_control controls[CTDB_QUESTIONS_MAX] = { 0 };
-	const size_t size = query->count * sizeof(controls[0]);
+	/* An argument begins where the padding is, and ends as aligned. */
+	const size_t start = offsetof(struct ctdb_control, pad2);
+	/* ctdb's number of a database is the hash of its name. */
+	TDB_DATA name = {
+		.dptr = (uint8_t *)(uintptr_t)REGISTRY,
+		.dsize = sizeof(REGISTRY),
+	};
+	const uint64_t registry = tdb_jenkins_hash(&name);
+	uint8_t packets[CTDB_QUESTIONS_MAX * (sizeof(struct ctdb_control) +
+					      sizeof(uint64_t))] = { 0 };
+	size_t size = 0;
 	size_t i;
 
 	for (i = 0; i < query->count; i++) {
-		controls[i] = (struct ctdb_control){
+		const uint32_t length =
+			questions[i].opcode == CTDB_GET_DB_SEQNUM ?
+			sizeof(registry) : 0;
+		uint8_t *packet = packets + size;
+		const struct ctdb_control control = {
 			.header = {
-				.length = sizeof(controls[i]),
+				.length = sizeof(control) + length,
 				.magic = CTDB_MAGIC,
 				.version = CTDB_VERSION,
 				.operation = CTDB_REQ_CONTROL,
@@ -216,10 +232,15 @@ static int query_ask(struct query *query,
 				.request = (uint32_t)i,
 			},
 			.opcode = questions[i].opcode,
+			.length = length,
 		};
+
+		memcpy(packet, &control, sizeof(control));
+		memcpy(packet + start, &registry, length);
+		size += sizeof(control) + length;
 		query->missing |= UINT64_C(1) << i;
 	}
-	return send(query->fd, controls, size, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	return send(query->fd, packets, size, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 		(ssize_t)size ? 0 : EPROTO;
 }
 

@@ -29,7 +29,9 @@ enum ctdb_opcode {
 	CTDB_GET_CAPABILITIES = 80,
 	CTDB_GET_ADDRESSES = 90,
 	CTDB_GET_NODEMAP = 91,
-	CTDB_GET_CLUSTER_LOCK = 99
+	CTDB_GET_CLUSTER_LOCK = 99,
+	CTDB_GET_DB_SEQNUM = 120	/* of the registry; grows with every
+					   change of it */
 };
 
 #define CTDB_THIS_NODE 0xF0000001

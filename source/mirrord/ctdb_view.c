@@ -213,6 +213,18 @@ int ctdb_view_host(const struct ctdb_view *view, const char *address)
 	return -1;
 }
 
+bool ctdb_view_has(const struct ctdb_view *view, const char *address)
+{
+	size_t i, n = talloc_array_length(view->answer.hosted);
+
+	for (i = 0; i < n; i++) {
+		if (strcmp(view->answer.hosted[i].address, address) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void ctdb_view_decree(struct ctdb_view *view, uint64_t alive)
 {
 	view->answer.normal = true;

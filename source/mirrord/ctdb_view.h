@@ -43,6 +43,8 @@ bool ctdb_view_connected(const struct ctdb_view *view, uint32_t node);
 bool ctdb_view_healthy(const struct ctdb_view *view, uint32_t node);
 /* The node that hosts an address; -1: none, or not known. */
 int ctdb_view_host(const struct ctdb_view *view, const char *address);
+/* Does ctdb of this node place it (see ctdb_view_known())? */
+bool ctdb_view_has(const struct ctdb_view *view, const char *address);
 
 /*
  * The administrator's word (mirrorctl verdict PNN..): these nodes are alive,

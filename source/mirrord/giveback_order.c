@@ -124,6 +124,12 @@ json_t *giveback_json(struct giveback *giveback)
 	giveback_refresh(giveback);
 	n = talloc_array_length(giveback->services);
 	for (i = 0; i < n; i++) {
+		/* It may have been removed. */
+		if (config_service_by_name(
+				giveback->mirrord->config,
+				giveback->services[i]->name) == NULL) {
+			continue;
+		}
 		json_array_append_new(list,
 				      service_json(giveback->services[i]));
 	}

@@ -67,7 +67,7 @@ struct health_volume {
 struct health {
 	struct mirrord *mirrord;
 	struct timer *timer;
-	struct health_volume *volumes;	/* talloc array */
+	struct health_volume **volumes;	/* talloc array */
 	int64_t clock_offset_ms;	/* wall clock, seen from the other */
 	struct trouble memory;
 	uint64_t memory_looked_at;
@@ -119,8 +119,8 @@ static int probe_job(void *argument)
 
 static void probed(struct tevent_req *req)
 {
-	/* Of an array: no chunk of its own that has a type. */
-	struct health_volume *v = tevent_req_callback_data_void(req);
+	struct health_volume *v = tevent_req_callback_data(
+		req, struct health_volume);
 	int ret = job_recv(req);
 
 	TALLOC_FREE(v->probe);
@@ -236,7 +236,7 @@ static uint64_t memory_wanted(struct health *health)
 	struct statvfs fs;
 
 	for (i = 0; i < n; i++) {
-		if (health->volumes[i].volume->state != SERVICE_OWNER) {
+		if (health->volumes[i]->volume->state != SERVICE_OWNER) {
 			wanted += config->store_size;
 		}
 	}
@@ -288,36 +288,75 @@ static void look(void *private_data)
 	health->timer = timer_start(health, health->mirrord->ev, LOOK_MS,
 				    look, health);
 	for (i = 0; i < n; i++) {
-		look_volume(&health->volumes[i]);
+		look_volume(health->volumes[i]);
 	}
 	look_clock(health);
 	look_memory(health);
 }
 
+static int volume_destructor(struct health_volume *v)
+{
+	TALLOC_FREE(v->probe);
+	return 0;
+}
+
+static struct health_volume *find_volume(const struct health *health,
+					 const struct service_volume *volume)
+{
+	size_t i, n = talloc_array_length(health->volumes);
+
+	for (i = 0; i < n; i++) {
+		if (health->volumes[i]->volume == volume) {
+			return health->volumes[i];
+		}
+	}
+	return NULL;
+}
+
+int health_configure(struct health *health)
+{
+	struct mirrord *mirrord = health->mirrord;
+	struct config_volume *const *volumes = mirrord->config->volumes;
+	size_t i, n = talloc_array_length(volumes) - 1;
+	struct health_volume **next;
+
+	next = talloc_zero_array(health, struct health_volume *, n);
+	if (next == NULL) {
+		return ENOMEM;
+	}
+	for (i = 0; i < n; i++) {
+		struct service_volume *volume = service_volume_find(
+			mirrord->services, volumes[i]->name);
+		struct health_volume *v = find_volume(health, volume);
+
+		if (v == NULL) {
+			v = talloc_zero(next, struct health_volume);
+			if (v == NULL) {
+				return ENOMEM;
+			}
+			v->health = health;
+			v->volume = volume;
+			talloc_set_destructor(v, volume_destructor);
+		}
+		next[i] = talloc_steal(next, v);
+	}
+	/* With those that are gone. */
+	talloc_free(health->volumes);
+	health->volumes = next;
+	return 0;
+}
+
 int health_new(struct mirrord *mirrord, struct health **_health)
 {
-	struct config_volume *const *volumes = mirrord->config->volumes;
 	struct health *health = talloc_zero(mirrord, struct health);
-	size_t i, n = 0;
 
 	if (health == NULL) {
 		return ENOMEM;
 	}
-	while (volumes[n] != NULL) {
-		n++;
-	}
 	health->mirrord = mirrord;
-	health->volumes = talloc_zero_array(health, struct health_volume, n);
-	if (health->volumes == NULL) {
+	if (health_configure(health) != 0) {
 		talloc_free(health);
 		return ENOMEM;
-	}
-	for (i = 0; i < n; i++) {
-		health->volumes[i] = (struct health_volume){
-			.health = health,
-			.volume = service_volume_find(mirrord->services,
-						      volumes[i]->name),
-		};
 	}
 	health->clock_offset_ms = clock_ms(CLOCK_REALTIME) -
 		clock_ms(CLOCK_BOOTTIME);
@@ -339,7 +378,7 @@ char *health_unhealthy(TALLOC_CTX *mem_ctx, struct health *health)
 	size_t i, n = talloc_array_length(health->volumes);
 
 	for (i = 0; i < n; i++) {
-		struct health_volume *v = &health->volumes[i];
+		struct health_volume *v = health->volumes[i];
 		const char *name = v->volume->config->name;
 		struct owner_status status = { .sync_failed = false };
 		enum volume_trouble t;
@@ -371,7 +410,7 @@ json_t *health_told(struct health *health)
 	size_t i, n = talloc_array_length(health->volumes);
 
 	for (i = 0; i < n; i++) {
-		struct health_volume *v = &health->volumes[i];
+		struct health_volume *v = health->volumes[i];
 		enum volume_trouble t;
 
 		for (t = 0; t < VOLUME_TROUBLE_END; t++) {

@@ -29,6 +29,8 @@
 struct health;
 
 int health_new(struct mirrord *mirrord, struct health **health);
+/* Volumes have come or gone: after services_configure(). 0 or ENOMEM. */
+int health_configure(struct health *health);
 
 /* "" when this node is healthy, else the reasons; child of mem_ctx. */
 char *health_unhealthy(TALLOC_CTX *mem_ctx, struct health *health);

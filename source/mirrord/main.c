@@ -18,7 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "../common/config_table.h"
 #include "../common/event_log.h"
+#include "anchors.h"
 #include "control.h"
 #include "ctdb_view.h"
 #include "giveback.h"
@@ -27,6 +29,7 @@
 #include "nodes.h"
 #include "partner.h"
 #include "peer.h"
+#include "reconfigure.h"
 #include "service.h"
 #include "service_manager.h"
 #include "wanted.h"
@@ -243,10 +246,45 @@ static struct mirrord *fail(struct mirrord *mirrord, enum event_id event,
 	return NULL;
 }
 
+/*
+ * The newest configuration, or the one that was in force when the mirrord
+ * before us ended: a wrong one must not stop what runs. *problem is set for
+ * the latter, and when there is none at all.
+ */
+static const struct mirror_config *configuration(
+	struct mirrord *mirrord, const char *file,
+	struct config_table **table, char **problem)
+{
+	struct mirror_config *config = NULL;
+	char *ignored = NULL;
+
+	if (!lp_load_global(file)) {
+		*problem = talloc_asprintf(mirrord, "cannot load %s (testparm "
+					   "tells why)", file);
+	} else {
+		*table = config_table_take(mirrord);
+		config = *table == NULL ? NULL :
+			config_table_read(mirrord, *table, problem);
+	}
+	if (config != NULL) {
+		return config;
+	}
+	*table = config_table_load(mirrord, config_run_directory());
+	if (*table != NULL) {
+		config = config_table_read(mirrord, *table, &ignored);
+	}
+	if (config != NULL) {
+		event_log(EVENT_CONFIG_REFUSED, "%s", *problem);
+	}
+	return config;
+}
+
 static struct mirrord *start(const struct options *options)
 {
 	struct mirrord *mirrord = talloc_zero(NULL, struct mirrord);
 	const struct mirror_config *config;
+	struct config_table *table = NULL;
+	char *refused = NULL;
 	struct link_key *key = NULL;
 	struct nodes *nodes = NULL;
 	char *problem = NULL;
@@ -255,14 +293,10 @@ static struct mirrord *start(const struct options *options)
 	if (mirrord == NULL) {
 		return NULL;
 	}
-	if (!lp_load_global(options->config_file)) {
-		return fail(mirrord, EVENT_CONFIG_ERROR, 0, talloc_asprintf(
-			mirrord, "cannot load %s (testparm tells why)",
-			options->config_file));
-	}
-	config = mirrord->config = config_read(mirrord, &problem);
+	config = mirrord->config = configuration(
+		mirrord, options->config_file, &table, &refused);
 	if (config == NULL) {
-		return fail(mirrord, EVENT_CONFIG_ERROR, 0, problem);
+		return fail(mirrord, EVENT_CONFIG_ERROR, 0, refused);
 	}
 	ret = run_directory_make(config->run_directory, &problem, mirrord);
 	if (ret == 0) {
@@ -317,6 +351,13 @@ static struct mirrord *start(const struct options *options)
 	}
 	if (ret == 0) {
 		ret = service_manager_watchdog(mirrord, mirrord->ev);
+	}
+	if (ret == 0) {
+		ret = anchors_new(mirrord, &mirrord->anchors);
+	}
+	if (ret == 0) {
+		ret = reconfigure_new(mirrord, options->config_file, table,
+				      refused, &mirrord->reconfigure);
 	}
 	if (ret == 0) {
 		ret = control_new(mirrord, &mirrord->control, &problem);

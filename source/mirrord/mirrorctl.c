@@ -25,6 +25,7 @@
 #include "mirrorctl.h"
 #include "status_command.h"
 #include "resume.h"
+#include "reload_command.h"
 #include "trace_command.h"
 
 /* Of Samba's loadparm; its header is private to Samba. */
@@ -62,7 +63,9 @@ static void usage(FILE *out)
 	"  health [--wait SECONDS]  is this node healthy? End a mirrord that "
 	"hangs for\n"
 	"                           so long; exit status 1: not, 4: no mirrord\n"
-	"  service ADDRESS|NAME     names, addresses and folders of a service\n"
+	"  reload                   look at the configuration now, tell what "
+	"changed\n"
+	"  service [ADDRESS|NAME]   names, addresses and folders of a service\n"
 	"  log [--since TIME] [--severity WORD] [--json]\n"
 	"                           what happened when, and what to do\n"
 	"  network [--json]         paths and addresses: mirror-arpd status\n"
@@ -226,6 +229,18 @@ static int finish(struct arguments *arguments, json_t *reply)
 }
 
 /* For commands in files of their own. */
+
+int mirrorctl_finish_told(struct arguments *arguments, json_t *reply)
+{
+	const char *text = string(reply, "text");
+
+	if (!arguments->json && number(reply, "code") == EXIT_DONE &&
+	    text[0] != '\0') {
+		printf("%s%s", text,
+		       text[strlen(text) - 1] == '\n' ? "" : "\n");
+	}
+	return finish(arguments, reply);
+}
 
 TALLOC_CTX *mirrorctl_ctx(void)
 {
@@ -405,17 +420,25 @@ static int tell_service(const struct arguments *arguments, const char *text)
 
 static int do_service(struct arguments *arguments)
 {
-	const char *word = arguments->words[0];
+	const char *word = arguments->count > 0 ? arguments->words[0] : NULL;
 	const struct config_service *service;
 
 	if (mirrord_runs()) {
 		json_t *reply = ask(arguments, json_pack(
-			"{s:s,s:s}", "verb", "service", "service", word));
+			"{s:s,s:s?}", "verb", "service", "service", word));
 
 		if (number(reply, "code") != EXIT_DONE) {
 			return EXIT_FAILED;
 		}
+		if (word == NULL) {
+			printf("%s", string(reply, "text"));
+			return EXIT_DONE;
+		}
 		return tell_service(arguments, string(reply, "text"));
+	}
+	if (word == NULL) {
+		printf("%s", config_service_names(ctx, config(arguments)));
+		return EXIT_DONE;
 	}
 	service = config_service_find(config(arguments), word);
 	if (service == NULL) {
@@ -500,7 +523,9 @@ static const struct {
 	{ "rejoin", 0, 0, do_rejoin },
 	{ "resume", 0, 0, do_resume },
 	{ "health", 0, 0, health_command },
-	{ "service", 1, 1, do_service },
+	{ "reload", 0, 0, reload_command },
+	{ "configuration", 0, 0, configuration_command },
+	{ "service", 0, 1, do_service },
 	{ "log", 0, 0, do_log },
 	{ "ping", 0, 0, do_ping },
 	{ "network", 0, 0, do_network },

@@ -62,5 +62,7 @@ json_t *mirrorctl_ask(struct arguments *arguments, json_t *request);
 /* Tell the reply's text, or all of it with --json. Takes over reply; the exit
  * status is its code. */
 int mirrorctl_finish(struct arguments *arguments, json_t *reply);
+/* The same, and the text is told when it is done, too. */
+int mirrorctl_finish_told(struct arguments *arguments, json_t *reply);
 
 #endif /* MIRRORD_MIRRORCTL_H */

@@ -13,6 +13,7 @@
 #include "../common/config.h"
 #include "../common/peer_link.h"
 
+struct anchors;
 struct ctdb_view;
 struct control;
 struct giveback;
@@ -20,6 +21,7 @@ struct health;
 struct nodes;
 struct partner;
 struct peers;
+struct reconfigure;
 struct services;
 struct wanted;
 
@@ -36,6 +38,8 @@ struct mirrord {
 	struct health *health;
 	struct control *control;
 	struct wanted *wanted;
+	struct anchors *anchors;
+	struct reconfigure *reconfigure;
 };
 
 #endif /* MIRRORD_H */

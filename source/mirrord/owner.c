@@ -320,6 +320,11 @@ int owner_new(TALLOC_CTX *mem_ctx,
 	return 0;
 }
 
+void owner_configure(struct owner *owner, const struct config_volume *volume)
+{
+	owner->volume = volume;
+}
+
 void owner_release(struct owner *owner,
 		   bool forget_locks,
 		   owner_released released,

@@ -45,6 +45,8 @@ int owner_new(TALLOC_CTX *mem_ctx,
 	      int root_fd,
 	      const struct label *label,
 	      struct owner **owner);
+/* Its configuration is another one, the disk is the same. */
+void owner_configure(struct owner *owner, const struct config_volume *volume);
 
 /* Something changed: a link, a verdict. */
 void owner_look(struct owner *owner);

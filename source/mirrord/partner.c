@@ -173,51 +173,72 @@ bool partner_is_traced(struct partner *partner, const char *name)
 	return volume != NULL && trace_is_on(volume->trace);
 }
 
-static int open_stores(struct partner *partner, char **problem)
+/* Also that of a volume which was there before and comes again. */
+static int open_store(struct partner *partner,
+		      const struct mirror_config *config,
+		      const char *name,
+		      char **problem)
 {
-	struct mirrord *mirrord = partner->mirrord;
-	struct config_volume **v = mirrord->config->volumes;
-	size_t i, n = talloc_array_length(v) - 1;
+	size_t n = talloc_array_length(partner->volumes);
+	struct partner_volume **list;
+	struct partner_volume *volume;
+	char *directory;
+	bool lost;
+	int ret;
 
-	partner->volumes = talloc_zero_array(partner, struct partner_volume *,
-					     n);
-	for (i = 0; i < n; i++) {
-		struct partner_volume *volume;
-		char *directory;
-		bool lost;
-		int ret;
-
-		volume = talloc_zero(partner->volumes, struct partner_volume);
-		directory = talloc_asprintf(
-			volume, "%s/%s", mirrord->config->store_directory,
-			v[i]->name);
-		if (directory == NULL) {
-			return ENOMEM;
-		}
-		volume->partner = partner;
-		volume->name = v[i]->name;
-		/* What the mirrord before us granted, nobody knows. */
-		volume->lease_until =
-			partner_lease_end(mirrord->config->lease_ms);
-		ret = store_open(volume, directory, v[i]->name,
-				 &volume->store, &lost);
-		if (ret != 0) {
-			*problem = talloc_asprintf(
-				mirrord, "mirror store %s: %s", directory,
-				strerror(ret));
-			return ret;
-		}
-		/* Without one nothing is traced; that is all. */
-		(void)trace_create(volume, mirrord->config->run_directory,
-				   v[i]->name, &volume->trace);
-		if (lost) {
-			event_log(EVENT_STORE_LOST, "volume %s: the mirror "
-				  "store in %s was damaged and is discarded",
-				  v[i]->name, directory);
-		}
-		partner->volumes[i] = volume;
+	volume = talloc_zero(partner, struct partner_volume);
+	if (volume == NULL) {
+		return ENOMEM;
 	}
+	volume->partner = partner;
+	volume->name = talloc_strdup(volume, name);
+	directory = talloc_asprintf(volume, "%s/%s", config->store_directory,
+				    name);
+	if (volume->name == NULL || directory == NULL) {
+		talloc_free(volume);
+		return ENOMEM;
+	}
+	/* What the mirrord before us granted, nobody knows. */
+	volume->lease_until = partner_lease_end(config->lease_ms);
+	ret = store_open(volume, directory, name, &volume->store, &lost);
+	if (ret != 0) {
+		*problem = talloc_asprintf(
+			partner->mirrord, "mirror store %s: %s", directory,
+			strerror(ret));
+		talloc_free(volume);
+		return ret;
+	}
+	/* Without one nothing is traced; that is all. */
+	(void)trace_create(volume, config->run_directory, name,
+			   &volume->trace);
+	if (lost) {
+		event_log(EVENT_STORE_LOST, "volume %s: the mirror store in "
+			  "%s was damaged and is discarded", name, directory);
+	}
+	list = talloc_realloc(partner, partner->volumes,
+			      struct partner_volume *, n + 1);
+	if (list == NULL) {
+		talloc_free(volume);
+		return ENOMEM;
+	}
+	list[n] = volume;
+	partner->volumes = list;
 	return 0;
+}
+
+int partner_configure(struct partner *partner,
+		      const struct mirror_config *config,
+		      char **problem)
+{
+	struct config_volume **v;
+	int ret = 0;
+
+	for (v = config->volumes; ret == 0 && *v != NULL; v++) {
+		if (partner_volume_find(partner, (*v)->name) == NULL) {
+			ret = open_store(partner, config, (*v)->name, problem);
+		}
+	}
+	return ret;
 }
 
 /* ------------------------------------------------------------------- links */
@@ -506,7 +527,7 @@ int partner_new(struct mirrord *mirrord,
 	partner->fd = -1;
 	talloc_set_destructor(partner, partner_destructor);
 	/* Listen last: who can connect finds the stores. */
-	ret = open_stores(partner, problem);
+	ret = partner_configure(partner, mirrord->config, problem);
 	if (ret == 0) {
 		ret = start_listening(partner, problem);
 	}

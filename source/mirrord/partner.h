@@ -26,6 +26,12 @@ int partner_new(struct mirrord *mirrord,
 		struct partner **partner,
 		char **problem);
 
+/* Opens the stores of volumes that are new in config. Those of others stay, in
+ * case that they come again. 0 or errno; *problem (child of mirrord). */
+int partner_configure(struct partner *partner,
+		      const struct mirror_config *config,
+		      char **problem);
+
 /* Incarnation none: there is no store of the volume here. */
 void partner_info(struct partner *partner,
 		  const char *volume,

@@ -97,7 +97,8 @@ static void peer_lost(struct peer *peer)
 	connect_later(peer);
 	if (was_up) {
 		event_log(EVENT_LINK_DOWN, "node %u (%s) is out of reach",
-			  peer->node, nodes->node[peer->node].name);
+			  peer->node, peer->node < nodes->count ?
+			  nodes->node[peer->node].name : "gone");
 		if (peers->changed != NULL) {
 			peers->changed(peer->node, false, peers->private_data);
 		}
@@ -459,36 +460,62 @@ void peers_watch(struct peers *peers, peers_changed changed,
 	peers->private_data = private_data;
 }
 
+int peers_configure(struct peers *peers)
+{
+	const struct nodes *nodes = peers->mirrord->nodes;
+	size_t i, before = talloc_array_length(peers->peer);
+
+	if (nodes->count > before) {
+		struct peer **list = talloc_realloc(peers, peers->peer,
+						    struct peer *,
+						    nodes->count);
+
+		if (list == NULL) {
+			return ENOMEM;
+		}
+		memset(list + before, 0,
+		       (nodes->count - before) * sizeof(list[0]));
+		peers->peer = list;
+	}
+	for (i = 0; i < talloc_array_length(peers->peer); i++) {
+		bool wanted = i < nodes->count && i != nodes->own &&
+			nodes->node[i].used;
+		struct peer *peer = peers->peer[i];
+
+		if (!wanted && peer != NULL) {
+			/* Who waits for its answer hears that none comes. */
+			peer_lost(peer);
+			TALLOC_FREE(peers->peer[i]);
+		}
+		if (!wanted || peer != NULL) {
+			continue;
+		}
+		peer = talloc_zero(peers, struct peer);
+		if (peer == NULL) {
+			return ENOMEM;
+		}
+		peer->peers = peers;
+		peer->node = (uint32_t)i;
+		peer->down_since = now_ms();
+		peers->peer[i] = peer;
+		peer_connect(peer);
+	}
+	return 0;
+}
+
 int peers_new(struct mirrord *mirrord, struct peers **_peers)
 {
-	const struct nodes *nodes = mirrord->nodes;
 	struct peers *peers = talloc_zero(mirrord, struct peers);
-	uint32_t i;
 
 	if (peers == NULL) {
 		return ENOMEM;
 	}
 	peers->mirrord = mirrord;
-	peers->peer = talloc_zero_array(peers, struct peer *, nodes->count);
+	peers->peer = talloc_zero_array(peers, struct peer *,
+					mirrord->nodes->count);
 	if (peers->peer == NULL) {
 		return ENOMEM;
 	}
-	for (i = 0; i < nodes->count; i++) {
-		struct peer *peer;
-
-		if (i == nodes->own || !nodes->node[i].used) {
-			continue;
-		}
-		peer = talloc_zero(peers->peer, struct peer);
-		if (peer == NULL) {
-			return ENOMEM;
-		}
-		peer->peers = peers;
-		peer->node = i;
-		peer->down_since = now_ms();
-		peers->peer[i] = peer;
-		peer_connect(peer);
-	}
 	*_peers = peers;
-	return 0;
+	return peers_configure(peers);
 }

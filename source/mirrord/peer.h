@@ -14,6 +14,8 @@
 struct peer;
 
 int peers_new(struct mirrord *mirrord, struct peers **peers);
+/* Nodes have come or gone. 0 or ENOMEM. */
+int peers_configure(struct peers *peers);
 
 /* NULL: there is no such node, or it is this one. */
 struct peer *peer_find(struct peers *peers, uint32_t node);

@@ -318,6 +318,17 @@ void service_takeover(struct services *services,
 		struct service_volume *volume = service_volume_find(
 			services, (*v)->name);
 
+		if (volume == NULL) {
+			continue;
+		}
+		if (!service->enabled) {
+			service_problem(volume, SERVICE_NOT_YET,
+					talloc_asprintf(
+				volume, "service %s is stopped (mirror:%s "
+				"enabled = no)", service->name,
+				service->name));
+			continue;
+		}
 		volume->accept_loss = accept_loss;
 		if (volume->failures != 0 && !accept_loss &&
 		    (volume->state == SERVICE_ABSENT ||
@@ -338,6 +349,9 @@ void service_release(struct services *services,
 		struct service_volume *volume = service_volume_find(
 			services, (*v)->name);
 
+		if (volume == NULL) {
+			continue;
+		}
 		/* Who asks after that asks anew. */
 		volume->not_before = 0;
 		volume->last_attempt = 0;
@@ -360,6 +374,13 @@ enum service_result service_taken(TALLOC_CTX *mem_ctx,
 		struct service_volume *volume = service_volume_find(
 			services, (*v)->name);
 
+		if (volume == NULL) {
+			/* It was asked for before it was removed. */
+			*problem = talloc_asprintf(
+				mem_ctx, "volume %s is not there any more",
+				(*v)->name);
+			return SERVICE_FAILED;
+		}
 		switch (volume->state) {
 		case SERVICE_OWNER:
 			continue;
@@ -399,7 +420,7 @@ enum service_result service_released(TALLOC_CTX *mem_ctx,
 		struct service_volume *volume = service_volume_find(
 			services, (*v)->name);
 
-		if (volume->state == SERVICE_ABSENT) {
+		if (volume == NULL || volume->state == SERVICE_ABSENT) {
 			continue;
 		}
 		*under_way = true;
@@ -559,29 +580,88 @@ static void view_changed(void *private_data)
 
 /* -------------------------------------------------------------------- life */
 
+static int add_volume(struct services *services,
+		      const struct config_volume *config)
+{
+	size_t n = talloc_array_length(services->volumes);
+	struct service_volume *volume;
+	struct service_volume **list;
+
+	volume = talloc_zero(services, struct service_volume);
+	list = talloc_realloc(services, services->volumes,
+			      struct service_volume *, n + 1);
+	if (list != NULL) {
+		services->volumes = list;
+	}
+	if (volume == NULL || list == NULL) {
+		return ENOMEM;
+	}
+	volume->services = services;
+	volume->mirrord = services->mirrord;
+	volume->config = config;
+	volume->state_since = service_now();
+	list[n] = volume;
+	return 0;
+}
+
+/* Those that are not in the configuration are at rest: it was looked. */
+static void drop_volumes(struct services *services)
+{
+	size_t i, kept = 0, n = talloc_array_length(services->volumes);
+
+	for (i = 0; i < n; i++) {
+		struct service_volume *volume = services->volumes[i];
+
+		if (config_volume_by_name(services->mirrord->config,
+					  volume->config->name) != NULL) {
+			services->volumes[kept++] = volume;
+		} else {
+			talloc_free(volume);
+		}
+	}
+	services->volumes = talloc_realloc(services, services->volumes,
+					   struct service_volume *, kept);
+}
+
+int services_configure(struct services *services)
+{
+	struct config_volume **v = services->mirrord->config->volumes;
+	int ret = 0;
+
+	drop_volumes(services);
+	for (; ret == 0 && *v != NULL; v++) {
+		struct service_volume *volume = service_volume_find(
+			services, (*v)->name);
+
+		if (volume == NULL) {
+			ret = add_volume(services, *v);
+			continue;
+		}
+		volume->config = *v;
+		if (volume->owner != NULL) {
+			owner_configure(volume->owner, *v);
+		}
+	}
+	if (services->changed != NULL) {
+		services->changed(services->private_data);
+	}
+	return ret;
+}
+
 int services_new(struct mirrord *mirrord, struct services **_services)
 {
 	struct services *services = talloc_zero(mirrord, struct services);
-	size_t i, n = talloc_array_length(mirrord->config->volumes) - 1;
+	int ret;
 
 	if (services == NULL) {
 		return ENOMEM;
 	}
 	services->mirrord = mirrord;
 	services->volumes = talloc_zero_array(services,
-					      struct service_volume *, n);
-	for (i = 0; i < n; i++) {
-		struct service_volume *volume;
-
-		volume = talloc_zero(services->volumes, struct service_volume);
-		if (volume == NULL) {
-			return ENOMEM;
-		}
-		volume->services = services;
-		volume->mirrord = mirrord;
-		volume->config = mirrord->config->volumes[i];
-		volume->state_since = service_now();
-		services->volumes[i] = volume;
+					      struct service_volume *, 0);
+	ret = services_configure(services);
+	if (ret != 0) {
+		return ret;
 	}
 	services->tick = timer_start(services, mirrord->ev, 1000, tick,
 				     services);

@@ -108,6 +108,9 @@ struct service_volume {
 };
 
 int services_new(struct mirrord *mirrord, struct services **services);
+/* mirrord->config is another one: volumes have come, changed, or gone (these
+ * must be absent). 0 or ENOMEM. */
+int services_configure(struct services *services);
 /* Volumes that an earlier mirrord left: go on with them. */
 void services_adopt(struct services *services);
 

@@ -8,6 +8,7 @@
 #include "nodes.h"
 #include "partner.h"
 #include "peer.h"
+#include "reconfigure.h"
 #include "service.h"
 
 static json_t *nodes_json(struct mirrord *mirrord)
@@ -193,8 +194,10 @@ json_t *status_json(struct mirrord *mirrord)
 
 		json_array_append_new(volumes, volume_json(mirrord, volume));
 	}
-	return json_pack("{s:i,s:s,s:o,s:o,s:o,s:o}",
+	return json_pack("{s:i,s:o,s:s,s:o,s:o,s:o,s:o}",
 			 "node", (int)mirrord->nodes->own,
+			 "configuration",
+			 reconfigure_json(mirrord->reconfigure),
 			 "cluster", !ctdb_view_known(mirrord->view) ?
 			 "unknown" : ctdb_view_settled(mirrord->view) ?
 			 "settled" : "recovering",

@@ -57,6 +57,19 @@ static char *join(const json_t *list)
 	return text;
 }
 
+static void show_configuration(const json_t *status)
+{
+	const json_t *configuration = json_object_get(status, "configuration");
+
+	if (json_is_string(json_object_get(configuration, "problem"))) {
+		printf("THE NEWEST CONFIGURATION IS NOT IN FORCE: %s\n",
+		       string(configuration, "problem"));
+	}
+	if (json_is_string(json_object_get(configuration, "waits"))) {
+		printf("%s", string(configuration, "waits"));
+	}
+}
+
 static void show_nodes(const json_t *status)
 {
 	const json_t *nodes = json_object_get(status, "nodes");
@@ -74,6 +87,7 @@ static void show_nodes(const json_t *status)
 	if (strcmp(string(status, "cluster"), "settled") != 0) {
 		printf("the cluster is %s\n", string(status, "cluster"));
 	}
+	show_configuration(status);
 }
 
 static void show_services(const json_t *status)

@@ -78,10 +78,10 @@ class Lab:
 
     # ------------------------------------------------------------ life cycle
 
-    def up(self, nodes=2, **conf):
+    def up(self, nodes=2, disks=0, **conf):
         self.down()
         # One more for the mailbox of the cluster lock.
-        self.env['DISKS'] = str(int(conf.get('services', 2)) +
+        self.env['DISKS'] = str(disks or int(conf.get('services', 2)) +
                                 (conf.get('lock') == 'mailbox'))
         self.tb('up', str(nodes))
         self.configure(**conf)
@@ -133,6 +133,8 @@ class Lab:
         return None
 
     def nodes_with_power(self):
+        if not os.path.exists(os.path.join(self.folder, 'nodes')):
+            return []    # no testbed is up
         with open(os.path.join(self.folder, 'nodes')) as nodes:
             names = nodes.read().split()
         return [n for n in names if self.run(

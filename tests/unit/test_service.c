@@ -90,6 +90,10 @@ void owner_look(struct owner *owner)
 {
 }
 
+void owner_configure(struct owner *owner, const struct config_volume *volume)
+{
+}
+
 /* -------------------------------------------------------------------- world */
 
 struct world {
@@ -109,6 +113,7 @@ static int make_world(void **state)
 	world->mirrord = mirrord;
 	world->service = talloc_zero(config, struct config_service);
 	world->service->name = "FILES";
+	world->service->enabled = true;
 	world->service->addresses = addresses;
 	config->volumes = talloc_zero_array(config, struct config_volume *, 2);
 	config->volumes[0] = talloc_zero(config, struct config_volume);
@@ -393,6 +398,51 @@ static void test_results(void **state)
 			 SERVICE_NOT_YET);
 }
 
+/* Another configuration: what is in both stays as it is. */
+static void test_volumes_come_and_go(void **state)
+{
+	struct world *world = *state;
+	struct services *services = world->mirrord->services;
+	struct mirror_config *next = talloc_zero(world, struct mirror_config);
+	struct config_volume *v = talloc_zero_array(
+		next, struct config_volume, 2);
+
+	v[0].name = "data";
+	v[1].name = "more";
+	v[0].service = v[1].service = world->service;
+	next->volumes = talloc_zero_array(next, struct config_volume *, 3);
+	next->volumes[0] = &v[1];
+	next->volumes[1] = &v[0];
+	world->volume->state = SERVICE_OWNER;
+	world->mirrord->config = next;
+	assert_int_equal(services_configure(services), 0);
+	assert_ptr_equal(service_volume_find(services, "data"),
+			 world->volume);
+	assert_int_equal(world->volume->state, SERVICE_OWNER);
+	assert_ptr_equal(world->volume->config, &v[0]);
+	assert_int_equal(service_volume_find(services, "more")->state,
+			 SERVICE_ABSENT);
+
+	next->volumes[0] = &v[0];
+	next->volumes[1] = NULL;
+	assert_int_equal(services_configure(services), 0);
+	assert_null(service_volume_find(services, "more"));
+	assert_ptr_equal(service_volume_find(services, "data"),
+			 world->volume);
+}
+
+static void test_stopped_service_is_not_taken(void **state)
+{
+	struct world *world = *state;
+
+	world->service->enabled = false;
+	called = NULL;
+	service_takeover(world->mirrord->services, world->service, false);
+	assert_null(called);
+	assert_int_equal(world->volume->state, SERVICE_ABSENT);
+	assert_non_null(strstr(world->volume->problem, "stopped"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +465,11 @@ int main(void)
 			free_world),
 		cmocka_unit_test_setup_teardown(test_results, make_world,
 						free_world),
+		cmocka_unit_test_setup_teardown(test_volumes_come_and_go,
+						make_world, free_world),
+		cmocka_unit_test_setup_teardown(
+			test_stopped_service_is_not_taken, make_world,
+			free_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
