@@ -191,8 +191,7 @@ def test_wrong_option_is_named(lab):
     """A bad value gets a message that names it, and clients are served under
     the configuration before it.
 
-    Seen to fail with a word that is not known taken for the default, and with
-    smbd that reads the registry's configuration.
+    Seen to fail with a word that is not known taken for the default.
     """
     lab.on('n0', 'net', 'conf', 'setparm', 'global', 'mirror:flush', 'disc')
     try:

@@ -22,9 +22,6 @@ def test_share_is_seen_only_at_its_service(lab):
     """A share of BETA is not at the address of ALPHA: not while BETA lives on
     the other node, not while both live on one; and nothing is created where it
     would be mounted.
-
-    Seen to fail with not_here_by_address() that finds nothing, and with
-    mirror_realpath() that passes on (an empty folder is shown).
     """
     lab.on('n0', 'mkdir', '-p', '/srv/beta/share')
     try:
@@ -51,8 +48,6 @@ def both(lab, *command):
 def test_both_nodes_are_one_identity(lab):
     """Machine account, SIDs, passwords, groups and shares are in ctdb's
     databases: what is set on one node is so on the other.
-
-    Seen to fail with "passdb backend = smbpasswd", which is each node's own.
     """
     assert 'SID for domain PAIR is: S-1-5-21-' in both(
         lab, 'net', 'getlocalsid')
@@ -88,8 +83,6 @@ def id_map(lab):
 def test_names_for_kerberos(lab):
     """mirror-ads-names tells the principal names of all services. (There is no
     domain controller here that would take them.)
-
-    Seen to fail with the names of one service only.
     """
     out = lab.on('n0', 'mirror-ads-names', '-n', check=False)
     assert 'realm is not set' in out, out
@@ -224,10 +217,6 @@ def test_service_comes_and_goes(lab):
     """By `net conf' alone a service with its volume, address and share is
     added, changed, taken over when its node dies, and removed; a wrong
     configuration is refused. The client of another service notices nothing.
-
-    Seen to fail with ctdb not told of the address, with stores that are opened
-    at the start only, with smbd reading the registry's configuration, and with
-    reconfigure_refused() that refuses nothing.
     """
     lab.tb('mkfs', 'disk2', 'ext4', 'share', '2001:2001')
     while_alpha_is_used(lab, added_and_changed)
