@@ -77,7 +77,8 @@ def build(bld):
     mirrord = sources(bld, 'source/mirrord/*.c',
                       exclude=('main.c', 'mirrorctl.c',
                                'mirror_ctdb_death.c',
-                               'mirror_ctdb_lock.c'))
+                               'mirror_ctdb_lock.c',
+                               'mirror_notify.c'))
     libs = 'TALLOC TEVENT TDB GNUTLS JANSSON Z DEFLATE PTHREAD SMBCONF'
 
     bld.stlib(source=common, target='common', cflags=WARNINGS, use=libs)
@@ -88,6 +89,7 @@ def build(bld):
     for name, main, path in (
             ('mirrord', 'main.c', '/usr/sbin'),
             ('mirrorctl', 'mirrorctl.c', '/usr/sbin'),
+            ('mirror-notify', 'mirror_notify.c', '/usr/sbin'),
             ('mirror-ctdb-death', 'mirror_ctdb_death.c',
              '/usr/libexec/samba-mirror'),
             ('mirror-ctdb-lock', 'mirror_ctdb_lock.c',
@@ -186,9 +188,17 @@ def build(bld):
     bld.install_files('/usr/sbin', ['source/mirrord/mirror-ads-names'],
                       chmod=0o755)
     bld.install_files('/usr/share/ctdb/events/legacy',
-                      sources(bld, 'ctdb-events/*.script'), chmod=0o755)
+                      sources(bld, 'ctdb-events/[0-9]*.script'),
+                      chmod=0o755)
+    # ctdb looks for these in one place only.
+    bld.install_as('/etc/ctdb/events/notification/mirror.script',
+                   'ctdb-events/mirror.notification.script', chmod=0o755)
+    bld.install_files('/usr/share/snmp/mibs', ['conf/SAMBA-MIRROR-MIB.txt'])
     bld.install_files('/usr/share/doc/samba-mirror/examples',
-                      sources(bld, 'conf/*', exclude=('mirrord.service', 'mirror-arpd.service', 'mirrorctl.bash')))
+                      sources(bld, 'conf/*', exclude=('mirrord.service', 'mirror-arpd.service',
+                                                 'mirror-notify.service',
+                                                 'SAMBA-MIRROR-MIB.txt',
+                                                 'mirrorctl.bash')))
     bld.install_as('/usr/share/bash-completion/completions/mirrorctl',
                    'conf/mirrorctl.bash')
     bld.install_files('/usr/lib/systemd/system',

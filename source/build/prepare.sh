@@ -28,7 +28,7 @@ packages=(
 	samba samba-vfs-modules smbclient samba-testsuite ctdb tdb-tools
 	libsmbclient-dev iproute2 iptables ethtool xfsprogs e2fsprogs attr acl
 	procps psmisc util-linux iputils-arping gnutls-bin faketime nftables
-	tcpdump tshark valgrind fence-agents
+	tcpdump tshark valgrind snmp snmptrapd msmtp smitools fence-agents
 	# make check-style
 	clang libclang-rt-dev clang-tidy cppcheck shellcheck
 )

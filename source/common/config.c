@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "config.h"
+#include "event_file.h"
 #include "config_table.h"
 
 #define CONFIG_NAME_MAX 48	/* a volume's name names files, too */
@@ -53,6 +54,10 @@ static const struct {
 	{ OPTION_DEGRADED, AT(degraded), 0, 0 },
 	{ OPTION_PATH, AT(nodes_file), 0, 0 },
 	{ OPTION_PATH, AT(ctdb_socket), 0, 0 },
+	{ OPTION_TEXT, AT(notify_trap), 0, 0 },
+	{ OPTION_TEXT, AT(notify_mail), 0, 0 },
+	{ OPTION_TEXT, AT(notify_severity), 0, 0 },
+	{ OPTION_U32, AT(notify_rate), 1, 1000 },
 };
 
 static const struct config_option_info option_infos[] = {
@@ -90,6 +95,13 @@ static const struct config_option_info option_infos[] = {
 	  "without a partner: `write-through' or `write-back'" },
 	{ "nodes file", "/etc/ctdb/nodes", "line n has the address of pnn n" },
 	{ "ctdb socket", "/run/ctdb/ctdbd.socket", "where ctdbd answers" },
+	{ "notify trap", NULL,
+	  "events as SNMP traps: address and community of the receiver" },
+	{ "notify mail", NULL, "events as mail: addresses" },
+	{ "notify severity", "warning",
+	  "which events are sent: these and worse (crit, err, warning, "
+	  "notice, info)" },
+	{ "notify rate", "10", "so many are sent in a minute, no more" },
 	{ NULL, NULL, NULL }
 };
 
@@ -264,6 +276,36 @@ static bool read_option(struct reader *r, size_t i)
 			wrong_word(r, i, text, "write-through or write-back");
 	}
 	return false;
+}
+
+/* What goes to other programs' command lines and headers. */
+static bool read_notify(struct reader *r)
+{
+	const struct mirror_config *c = r->config;
+	const char *trap = c->notify_trap;
+	const char *mail = c->notify_mail;
+	size_t length = trap != NULL ? strcspn(trap, " \t") : 0;
+
+	if (trap != NULL && (trap[0] == '-' || strpbrk(
+		trap + length + strspn(trap + length, " \t"), " \t") != NULL ||
+	    trap[length + strspn(trap + length, " \t")] == '\0')) {
+		return PROBLEM(r, "mirror:notify trap = %s: must be an address "
+			       "and a community, for example: mirror:notify "
+			       "trap = 192.0.2.9 public", trap);
+	}
+	if (mail != NULL && (mail[0] == '-' || strpbrk(mail, "\r\n<>\"") !=
+			     NULL)) {
+		return PROBLEM(r, "mirror:notify mail = %s: must be addresses, "
+			       "for example: mirror:notify mail = "
+			       "admin@example.org", mail);
+	}
+	if (event_file_severity(c->notify_severity) == -1) {
+		return PROBLEM(r, "mirror:notify severity = %s: must be crit, "
+			       "err, warning, notice or info, for example: "
+			       "mirror:notify severity = err",
+			       c->notify_severity);
+	}
+	return true;
 }
 
 /* Some of one kind and some of the other would not know of each other. */
@@ -734,7 +776,7 @@ struct mirror_config *config_read(TALLOC_CTX *mem_ctx, char **problem)
 	for (i = 0; ok && i < NUM_OPTIONS; i++) {
 		ok = read_option(&r, i);
 	}
-	ok = ok && read_local_locks(&r);
+	ok = ok && read_local_locks(&r) && read_notify(&r);
 	if (ok) {
 		r.config->fences = config_fence_read(r.config, get, mem_ctx,
 						     &r.problem);

@@ -93,6 +93,10 @@ struct mirror_config {
 	enum config_degraded degraded;
 	const char *nodes_file;		/* ctdb's: line n = address of pnn n */
 	const char *ctdb_socket;	/* where ctdbd answers */
+	const char *notify_trap;	/* "ADDRESS COMMUNITY"; NULL: none */
+	const char *notify_mail;	/* addresses; NULL: none */
+	const char *notify_severity;	/* a name that event_file.h knows */
+	uint32_t notify_rate;		/* a minute */
 	/*
 	 * smbd's databases of opens and locks are each node's own, not ctdb's:
 	 * right for volumes that one node serves at a time. `no' for all of

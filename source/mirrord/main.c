@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "../common/config_table.h"
+#include "../common/event_file.h"
 #include "../common/event_log.h"
 #include "anchors.h"
 #include "control.h"
@@ -27,6 +28,7 @@
 #include "health.h"
 #include "mirrord.h"
 #include "nodes.h"
+#include "notify_settings.h"
 #include "partner.h"
 #include "peer.h"
 #include "reconfigure.h"
@@ -279,6 +281,23 @@ static const struct mirror_config *configuration(
 	return config;
 }
 
+/* Without the file nobody is told, but everything works. */
+static void leave_notify_settings(const struct mirror_config *config)
+{
+	int ret = 0;
+
+	if (mkdir(EVENT_FILE_KEPT_DIRECTORY, 0700) == -1 && errno != EEXIST) {
+		ret = errno;
+	}
+	if (ret == 0) {
+		ret = notify_settings_store(NOTIFY_SETTINGS_FILE, config);
+	}
+	if (ret != 0) {
+		event_log(EVENT_NOTIFY_FAILED, "%s: %s", NOTIFY_SETTINGS_FILE,
+			  strerror(ret));
+	}
+}
+
 static struct mirrord *start(const struct options *options)
 {
 	struct mirrord *mirrord = talloc_zero(NULL, struct mirrord);
@@ -347,6 +366,7 @@ static struct mirrord *start(const struct options *options)
 		ret = wanted_new(mirrord, &mirrord->wanted);
 	}
 	if (ret == 0) {
+		leave_notify_settings(config);
 		ret = health_new(mirrord, &mirrord->health);
 	}
 	if (ret == 0) {

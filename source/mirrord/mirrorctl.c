@@ -20,6 +20,7 @@
 #include "control.h"
 #include "files.h"
 #include "giveback_command.h"
+#include "event_command.h"
 #include "health_command.h"
 #include "log_command.h"
 #include "mirrorctl.h"
@@ -68,6 +69,7 @@ static void usage(FILE *out)
 	"  service [ADDRESS|NAME]   names, addresses and folders of a service\n"
 	"  log [--since TIME] [--severity WORD] [--json]\n"
 	"                           what happened when, and what to do\n"
+	"  notify-test              send a trap, a mail .. to see them arrive\n"
 	"  network [--json]         paths and addresses: mirror-arpd status\n"
 	"  trace [VOLUME..] [--seconds SECONDS] [--json]\n"
 	"                           where the time of operations goes\n"
@@ -528,6 +530,8 @@ static const struct {
 	{ "service", 0, 1, do_service },
 	{ "log", 0, 0, do_log },
 	{ "ping", 0, 0, do_ping },
+	{ "event", 2, 64, event_command },
+	{ "notify-test", 0, 0, notify_test_command },
 	{ "network", 0, 0, do_network },
 	{ "giveback", 0, 1, giveback_command },
 	{ "trace", 0, 64, do_trace },

@@ -30,14 +30,11 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static bool read_file(const char *format, pid_t pid, char *buf, size_t size)
+static bool read_file(const char *path, char *buf, size_t size)
 {
-	char path[64];
-	FILE *file;
+	FILE *file = fopen(path, "re");
 	size_t n;
 
-	snprintf(path, sizeof(path), format, (int)pid, (int)pid);
-	file = fopen(path, "re");
 	if (file == NULL) {
 		return false;
 	}
@@ -50,10 +47,12 @@ static bool read_file(const char *format, pid_t pid, char *buf, size_t size)
 static bool take_sample(pid_t pid, struct sample *sample)
 {
 	unsigned long long user, system, switches = 0;
+	char path[64];
 	char buf[4096];
 	const char *p;
 
-	if (!read_file("/proc/%d/stat", pid, buf, sizeof(buf))) {
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (!read_file(path, buf, sizeof(buf))) {
 		return false;
 	}
 	/* The name may have blanks and brackets. */
@@ -62,7 +61,9 @@ static bool take_sample(pid_t pid, struct sample *sample)
 				"%*u %*u %llu %llu", &user, &system) != 2) {
 		return false;
 	}
-	if (!read_file("/proc/%d/task/%d/status", pid, buf, sizeof(buf))) {
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid,
+		 (int)pid);
+	if (!read_file(path, buf, sizeof(buf))) {
 		return false;
 	}
 	p = strstr(buf, "\nState:");

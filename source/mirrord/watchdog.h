@@ -10,8 +10,8 @@
  * It hangs if it has something to read and, for so many seconds on end, its
  * main thread sleeps or is stopped and uses no processor. One that waits for a
  * processor or a disk is late but does not hang: to end it would make matters
- * worse. One that works all the time, without ever sleeping or answering, hangs,
- * too, but gets more time.
+ * worse. One that works all the time, without ever sleeping or answering,
+ * hangs, too, but gets more time.
  */
 
 #ifndef MIRRORD_WATCHDOG_H

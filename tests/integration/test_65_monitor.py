@@ -67,6 +67,9 @@ def test_read_only_volume(lab):
     lab.wait('n0 is unhealthy', lambda: 'M082' in ids(lab, 'n0'), 40)
     lab.wait('ALPHA on n1', lambda: hosted_by(lab, 'n1', 'ALPHA'), 90)
     assert 'kept' in lab.smbclient('ls kept')
+    unhealthy = [e for e in events(lab, 'n0') if e['id'] == 'M091']
+    assert unhealthy and '05.mirror (error): ' in unhealthy[0]['text'], \
+        unhealthy
     told = lab.on('n0', 'mirrorctl', 'log', '--severity', 'crit')
     assert 'volume alpha: the kernel made it read-only' in told, told
 

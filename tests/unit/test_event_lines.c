@@ -87,7 +87,8 @@ static void test_any_text(void **state)
 	static const char *const texts[][2] = {
 		{ "volume \"a\\b\"", "volume \"a\\b\"" },
 		{ "a\nb\tc\x7f", "a?b?c?" },
-		{ "gr\xc3\xbc\xc3\x9f \xe2\x82\xac", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac" },
+		{ "gr\xc3\xbc\xc3\x9f \xe2\x82\xac",
+			"gr\xc3\xbc\xc3\x9f \xe2\x82\xac" },
 		{ "\xff\xc3+\xe2\x82", "??+??" },
 		{ "\xed\xa0\x80\xc0\xaf", "?????" },
 	};

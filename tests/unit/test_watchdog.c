@@ -84,6 +84,7 @@ static bool ended(void)
 
 	for (tries = 0; tries < 20; tries++) {
 		if (waitpid(child, &status, WNOHANG) == child) {
+			child = 0;
 			return WIFSIGNALED(status) &&
 				WTERMSIG(status) == SIGKILL;
 		}
@@ -91,6 +92,7 @@ static bool ended(void)
 	}
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
+	child = 0;
 	return false;
 }
 
@@ -176,15 +178,25 @@ static void test_answer(void **state)
 	assert_false(ended());
 }
 
+/* One that was stopped before it knew whose child it is. */
+static int kill_child(void **state)
+{
+	if (child > 0) {
+		kill(child, SIGKILL);
+	}
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sleeper_is_ended),
-		cmocka_unit_test(test_stopped_is_ended),
-		cmocka_unit_test(test_limit_0_ends_nobody),
-		cmocka_unit_test(test_slow_is_left_alone),
-		cmocka_unit_test(test_endless_work_gets_more_time),
-		cmocka_unit_test(test_answer),
+		cmocka_unit_test_teardown(test_sleeper_is_ended, kill_child),
+		cmocka_unit_test_teardown(test_stopped_is_ended, kill_child),
+		cmocka_unit_test_teardown(test_limit_0_ends_nobody, kill_child),
+		cmocka_unit_test_teardown(test_slow_is_left_alone, kill_child),
+		cmocka_unit_test_teardown(test_endless_work_gets_more_time,
+					  kill_child),
+		cmocka_unit_test_teardown(test_answer, kill_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
