@@ -38,6 +38,8 @@ bool lp_load_global(const char *file);
 #define DEFAULT_TRACE_SECONDS 10
 
 static TALLOC_CTX *ctx;
+/* The exit status when mirrord or the configuration does not answer. */
+static int failure = EXIT_FAILED;
 
 static void usage(FILE *out)
 {
@@ -92,12 +94,12 @@ static struct mirror_config *config(struct arguments *arguments)
 		if (!lp_load_global(arguments->config_file)) {
 			fprintf(stderr, "mirrorctl: cannot load %s\n",
 				arguments->config_file);
-			exit(EXIT_FAILED);
+			exit(failure);
 		}
 		arguments->config = config_read(ctx, &problem);
 		if (arguments->config == NULL) {
 			fprintf(stderr, "mirrorctl: %s\n", problem);
-			exit(EXIT_FAILED);
+			exit(failure);
 		}
 	}
 	return arguments->config;
@@ -190,7 +192,7 @@ static json_t *ask(struct arguments *arguments, json_t *request)
 	if (fd == -1) {
 		fprintf(stderr, "mirrorctl: mirrord does not run on this node "
 			"(or you are not root)\n");
-		exit(EXIT_FAILED);
+		exit(failure);
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	dprintf(fd, "%s\n", text);
@@ -202,7 +204,7 @@ static json_t *ask(struct arguments *arguments, json_t *request)
 		fprintf(stderr, "mirrorctl: mirrord %s\n",
 			errno == EAGAIN ? "does not answer" :
 			"ended meanwhile");
-		exit(EXIT_FAILED);
+		exit(failure);
 	}
 	return reply;
 }
@@ -425,6 +427,8 @@ static int do_service(struct arguments *arguments)
 	const char *word = arguments->count > 0 ? arguments->words[0] : NULL;
 	const struct config_service *service;
 
+	/* Who cannot ask does not know that there is no such service. */
+	failure = EXIT_NOT_YET;
 	if (mirrord_runs()) {
 		json_t *reply = ask(arguments, json_pack(
 			"{s:s,s:s?}", "verb", "service", "service", word));

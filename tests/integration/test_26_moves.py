@@ -99,6 +99,21 @@ def test_moves_to_and_fro(lab):
     no_answer_was_an_error(running)
 
 
+def test_no_address_without_mirrord(lab):
+    """Who cannot ask mirrord does not know whose address it is, and adds none:
+    a share whose volume is elsewhere would not be found there.
+
+    Seen to fail with a script that takes it for an address of ctdb alone.
+    """
+    lab.on('n0', 'pkill', '-STOP', '-x', 'mirrord')
+    try:
+        lab.on('n0', 'ctdb', 'event', 'run', '30', 'legacy', 'takeip', 'lan0',
+               '10.77.0.201', '24')
+        assert '10.77.0.201/' not in lab.on('n0', 'ip', '-br', 'addr')
+    finally:
+        lab.on('n0', 'pkill', '-CONT', '-x', 'mirrord', check=False)
+
+
 def test_disable_after_a_move(lab):
     """Nor does a node that is emptied just after a move wait for it.
 
