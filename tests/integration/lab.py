@@ -203,7 +203,7 @@ class Load:
     """Clients that write, and their journal."""
 
     def __init__(self, lab, name, service='ALPHA', clients=4, seed=None,
-                 seconds=600):
+                 seconds=600, user='tester%tester'):
         self.lab = lab
         # Clients work in folders that are named after the seed: no two loads
         # may have the same. It stands in the log of a failed test.
@@ -212,12 +212,13 @@ class Load:
         self.folder = os.path.join(lab.folder, 'shared', 'load-' + name)
         os.makedirs(self.folder, exist_ok=True)
         self.seed = seed
+        self.user = user
         self.log_path = os.path.join(self.folder, 'load.log')
         self.log_file = open(self.log_path, 'w')
         self.process = lab.start(
             os.path.join(TOP, 'build/tests/mirror-load'),
             '-c', str(clients), '-s', str(seed), '-t', str(seconds),
-            '-j', self.folder,
+            '-j', self.folder, '-U', user,
             '//%s/%s' % (ADDRESS[service], service.lower()),
             output=self.log_file)
 
@@ -248,7 +249,7 @@ class Load:
         """The checker's result as a dictionary; 'text' says what is wrong."""
         out = self.lab.on(
             'client', os.path.join(TOP, 'build/tests/mirror-verify'),
-            *self.journals(), check=False, timeout=600)
+            '-U', self.user, *self.journals(), check=False, timeout=600)
         match = re.search(r'^(?P<issued>\d+) issued, '
                           r'(?P<acknowledged>\d+) acknowledged, '
                           r'(?P<in_doubt>\d+) in doubt, (?P<lost>\d+) LOST, '
