@@ -62,9 +62,9 @@ static const struct {
 
 static const struct config_option_info option_infos[] = {
 	{ "fence command", NULL,
-	  "cuts a node off its disks; %N becomes its pnn; without it, or agents "
-	  "in mirror:fence PNN, nothing is taken over from a node that does "
-	  "not answer" },
+	  "cuts a node off its disks; %N becomes its pnn; without it, or "
+	  "agents in mirror:fence PNN, nothing is taken over from a node "
+	  "that does not answer" },
 	{ "fence timeout", "20000",
 	  "milliseconds that may take, each agent of a level" },
 	{ "key file", "/etc/samba/mirror.key",

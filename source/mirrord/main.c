@@ -281,23 +281,6 @@ static const struct mirror_config *configuration(
 	return config;
 }
 
-/* Without the file nobody is told, but everything works. */
-static void leave_notify_settings(const struct mirror_config *config)
-{
-	int ret = 0;
-
-	if (mkdir(EVENT_FILE_KEPT_DIRECTORY, 0700) == -1 && errno != EEXIST) {
-		ret = errno;
-	}
-	if (ret == 0) {
-		ret = notify_settings_store(NOTIFY_SETTINGS_FILE, config);
-	}
-	if (ret != 0) {
-		event_log(EVENT_NOTIFY_FAILED, "%s: %s", NOTIFY_SETTINGS_FILE,
-			  strerror(ret));
-	}
-}
-
 static struct mirrord *start(const struct options *options)
 {
 	struct mirrord *mirrord = talloc_zero(NULL, struct mirrord);
@@ -366,7 +349,7 @@ static struct mirrord *start(const struct options *options)
 		ret = wanted_new(mirrord, &mirrord->wanted);
 	}
 	if (ret == 0) {
-		leave_notify_settings(config);
+		notify_settings_leave(config);
 		ret = health_new(mirrord, &mirrord->health);
 	}
 	if (ret == 0) {

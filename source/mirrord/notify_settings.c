@@ -10,6 +10,7 @@
 #include <syslog.h>
 #include <unistd.h>
 #include "../common/event_file.h"
+#include "../common/event_log.h"
 #include "notify_settings.h"
 
 #define FILE_MAX 4096
@@ -100,6 +101,22 @@ static void set(struct notify_settings *s, const char *key, const char *value)
 		s->severity = event_file_severity(value);
 	} else if (strcmp(key, "rate") == 0 && atoi(value) > 0) {
 		s->rate = (uint32_t)atoi(value);
+	}
+}
+
+void notify_settings_leave(const struct mirror_config *config)
+{
+	int ret = 0;
+
+	if (mkdir(EVENT_FILE_KEPT_DIRECTORY, 0700) == -1 && errno != EEXIST) {
+		ret = errno;
+	}
+	if (ret == 0) {
+		ret = notify_settings_store(NOTIFY_SETTINGS_FILE, config);
+	}
+	if (ret != 0) {
+		event_log(EVENT_NOTIFY_FAILED, "%s: %s", NOTIFY_SETTINGS_FILE,
+			  strerror(ret));
 	}
 }
 

@@ -29,6 +29,10 @@ struct notify_settings {
 int notify_settings_store(const char *path,
 			  const struct mirror_config *config);
 
+/* In its place, for mirror-notify: without the file nobody is told, but
+ * everything works; so a failure is an event, no more. */
+void notify_settings_leave(const struct mirror_config *config);
+
 /* What is missing or wrong in the file has its default; a file that is not
  * there means: nobody is told, but scripts. NULL: no memory. */
 struct notify_settings *notify_settings_load(TALLOC_CTX *mem_ctx,

@@ -13,6 +13,7 @@
 #include "dlinklist.h"
 #include "health.h"
 #include "nodes.h"
+#include "notify_settings.h"
 #include "partner.h"
 #include "peer.h"
 #include "reconfigure.h"
@@ -247,6 +248,7 @@ static char *put_into_force(struct reconfigure *r, TALLOC_CTX *frame,
 	}
 	services_configure(mirrord->services);
 	health_configure(mirrord->health);
+	notify_settings_leave(mirrord->config);
 	TALLOC_FREE(r->in_force);
 	r->in_force = talloc_steal(r, next);
 	ret = config_table_save(next, config->run_directory);

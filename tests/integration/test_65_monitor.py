@@ -61,6 +61,9 @@ def test_read_only_volume(lab):
     Seen to fail with a probe that does not ask the file system.
     """
     put(lab, 'kept', 'what both have')
+    # Else it is syncfs that fails first.
+    lab.wait('it is on the disk', lambda:
+             lab.status('n0')['alpha']['reserved'] == 0)
     lab.on('n0', 'sh', '-c', 'mount -o remount,errors=remount-ro /srv/alpha; '
            'd=$(readlink /sys/dev/block/$(mountpoint -d /srv/alpha)); '
            'echo test >/sys/fs/ext4/${d##*/}/trigger_fs_error')
