@@ -260,6 +260,10 @@ static struct tevent_req *start_levels(struct mirrord *mirrord, uint32_t node,
 	struct config_level **level;
 	uint32_t agents = 1;	/* the command, and time for the rest */
 
+	/* No line is without an agent. */
+	if (levels.fence->levels[0] == NULL) {
+		return NULL;
+	}
 	for (level = levels.fence->levels; *level != NULL; level++) {
 		agents += (uint32_t)talloc_array_length((*level)->agents) - 1;
 	}

@@ -90,7 +90,7 @@ json_t *files_read(TALLOC_CTX *mem_ctx, const struct mirror_config *config,
 	uint8_t *bytes = talloc_array(mem_ctx, uint8_t, FILES_SIZE_MAX + 1);
 	const char *problem = NULL;
 	ssize_t n, used = 0;
-	struct stat st;
+	struct stat st = { .st_mode = 0 };
 	int fd;
 
 	if (bytes == NULL) {

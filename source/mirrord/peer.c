@@ -473,8 +473,9 @@ int peers_configure(struct peers *peers)
 		if (list == NULL) {
 			return ENOMEM;
 		}
-		memset(list + before, 0,
-		       (nodes->count - before) * sizeof(list[0]));
+		for (i = before; i < nodes->count; i++) {
+			list[i] = NULL;
+		}
 		peers->peer = list;
 	}
 	for (i = 0; i < talloc_array_length(peers->peer); i++) {
