@@ -237,6 +237,15 @@ static struct once *find_once(enum event_id id, const char *key)
 	return oldest;
 }
 
+const char *event_key_of_host(const char *peer, char key[EVENT_KEY_SIZE])
+{
+	const char *port = strrchr(peer, ':');
+
+	snprintf(key, EVENT_KEY_SIZE, "%.*s", port != NULL ?
+		 (int)(port - peer) : (int)strlen(peer), peer);
+	return key;
+}
+
 void event_log_once(enum event_id id, const char *key, const char *format, ...)
 {
 	struct once *once = find_once(id, key);

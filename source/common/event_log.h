@@ -323,6 +323,11 @@ void event_log(enum event_id id, const char *format, ...)
 void event_log_once(enum event_id id, const char *key, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+#define EVENT_KEY_SIZE 64
+/* The key for "ADDRESS:PORT", of any port: who connects again and again does
+ * so from another one each time. Returns key. */
+const char *event_key_of_host(const char *peer, char key[EVENT_KEY_SIZE]);
+
 /* Called with every line that is written; NULL: nobody. */
 void event_log_watch(void (*watch)(const char *line));
 

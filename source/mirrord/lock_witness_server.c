@@ -126,6 +126,7 @@ static int answer(struct witness *witness, struct peer_link *link)
 
 static void serve_client(struct witness *witness, struct client *client)
 {
+	char key[EVENT_KEY_SIZE];
 	int ret = 0;
 
 	if (!client->ready) {
@@ -134,7 +135,8 @@ static void serve_client(struct witness *witness, struct client *client)
 		if (ret == EACCES || ret == EPROTO) {
 			event_log_once(ret == EACCES ? EVENT_LINK_WRONG_KEY :
 				       EVENT_LINK_NOT_PEER,
-				       link_peer(client->link),
+				       event_key_of_host(
+					       link_peer(client->link), key),
 				       "%s is no node of this witness",
 				       link_peer(client->link));
 		}

@@ -394,12 +394,14 @@ static void on_closed(struct link_io *io, int error, void *private_data)
 {
 	struct partner_link *link = private_data;
 	const char *peer = link_io_peer(io);
+	char key[EVENT_KEY_SIZE];
 
+	event_key_of_host(peer, key);
 	if (error == EACCES) {
-		event_log_once(EVENT_LINK_WRONG_KEY, peer,
+		event_log_once(EVENT_LINK_WRONG_KEY, key,
 			       "%s does not have our cluster key", peer);
 	} else if (error == EPROTO || error == EBADMSG) {
-		event_log_once(EVENT_LINK_NOT_PEER, peer,
+		event_log_once(EVENT_LINK_NOT_PEER, key,
 			       "%s does not speak our protocol", peer);
 	}
 	talloc_free(link);
