@@ -84,7 +84,8 @@ struct service_volume {
 	bool accept_loss;
 	uint64_t released;	/* nodes that said so; a bit per node */
 	uint64_t released_at;	/* ms, the last of them */
-	uint64_t giving_at;	/* ms: a node said that it still has it */
+	uint64_t giving_at;	/* ms: a node that is alive has it still, or
+				   does not say */
 
 	/* of the last attempt that failed */
 	enum service_result result;
@@ -128,8 +129,8 @@ void service_told_wanted(struct mirrord *mirrord, const char *volume,
 /* The node opened a link, or we one to it. */
 void service_heard(struct mirrord *mirrord, uint32_t node);
 bool service_has_released(const struct service_volume *volume, uint32_t node);
-/* A node that is alive gives the service away, or has just done so: this is a
- * planned move. */
+/* A node that is alive gives the service away, or has just done so (this is a
+ * planned move), or is to be waited for: ctdb gets its answer soon. */
 bool service_is_given(struct services *services,
 		      const struct config_service *service);
 

@@ -161,6 +161,9 @@ static void no_answer(struct takeover *takeover)
 
 	if (ctdb_view_connected(takeover->mirrord->view, takeover->node) &&
 	    !patience_is_over(volume)) {
+		/* It may be starting, which it does not go on with while ctdb
+		 * waits for us here. */
+		volume->giving_at = service_now();
 		not_yet(takeover, talloc_asprintf(
 			volume, "ctdb sees node %u, but its mirrord does not "
 			"answer; waiting for it before it is fenced",
