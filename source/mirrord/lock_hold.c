@@ -36,6 +36,7 @@ struct hold {
 	struct lease *lease;
 	int copy_fds[LOCK_COPIES];
 	bool busy[LOCK_COPIES];
+	bool header_only[LOCK_COPIES];	/* what it is busy with */
 	pid_t copy_pids[LOCK_COPIES];
 	int votes_fd;
 	pid_t votes_pid;
@@ -275,7 +276,9 @@ static void receive_copy(struct hold *hold, uint8_t i)
 			       "refused (of a witness: another cluster key)" :
 			       strerror(reply.error));
 	}
-	if (hold->lease != NULL) {
+	/* The header of this copy may come after that of the other one: it is
+	 * no reading, least of all one in which nobody holds. */
+	if (hold->lease != NULL && !hold->header_only[i]) {
 		lease_done(hold->lease, i, lock_now(), reply.error == 0 ?
 			   &reply.reading : NULL);
 	}
@@ -294,6 +297,7 @@ static void send_copy(struct hold *hold, uint8_t i, bool header_only)
 		}
 	}
 	hold->busy[i] = true;
+	hold->header_only[i] = header_only;
 	if (hold->copy_fds[i] == -1 &&
 	    copy_start(&hold->settings->places[i], &hold->copy_fds[i],
 		       &hold->copy_pids[i]) != 0) {
