@@ -275,6 +275,24 @@ def test_addresses_follow_the_anchor(lab):
     lab.heal()
 
 
+def test_no_address_stays_with_a_hung_mirrord(lab):
+    """All addresses of a service go, though mirrord cannot say which they are.
+
+    Seen to fail with a script that leaves it to ctdb's own, which knows of the
+    anchor alone.
+    """
+    lab.on('n0', 'pkill', '-STOP', '-x', 'mirrord')
+    try:
+        lab.on('n0', 'ctdb', 'event', 'run', '30', 'legacy', 'releaseip',
+               'lan0', ADDRESS['ALPHA'], '24')
+        text = lab.on('n0', 'ip', '-br', 'addr')
+        for one in (ADDRESS, SECOND, SIXTH):
+            assert one['ALPHA'] + '/' not in text, text
+    finally:
+        lab.on('n0', 'pkill', '-CONT', '-x', 'mirrord', check=False)
+    lab.heal()
+
+
 def broken_cable(lab, way):
     """Frames of n0's port get lost one way; carrier stays."""
     made = streams(lab, ('client', ADDRESS['ALPHA']),
