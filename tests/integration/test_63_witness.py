@@ -45,7 +45,7 @@ def test_witness(lab):
     assert holder(lab) == holds
 
     wrong = 'umask 077; echo %s >/tmp/wrong.key; (sleep 4; true) | ' \
-        '%s witness -k /tmp/wrong.key 10.77.0.100' % ('5a' * 32, HELPER)
+        '%s witness -k /tmp/wrong.key 10.80.0.100' % ('5a' * 32, HELPER)
     node = other(holds)
     assert lab.on(node, 'env', 'MIRROR_CTDB_LOCK_FILE=/tmp/wrong.lock',
                   'bash', '-c', wrong, check=False).endswith('3')
