@@ -17,8 +17,8 @@
 #define EXIT_NO_ARPD 4
 #define SOCKET_PATH "/run/samba-mirror/" ARPD_CONTROL
 #define ANSWER_SECONDS 10
-/* So long it takes at most until one that died is replaced. */
-#define START_SECONDS 5
+/* So long it takes until one that died is replaced; else none was. */
+#define START_SECONDS 2
 /* A port that is down for so long, and not passed through, makes a node
  * unhealthy: not one that is just being taken care of. */
 #define MONITOR_SECONDS 5.0

@@ -214,6 +214,34 @@ def test_a_killed_half_is_replaced(lab):
     assert lab.owner('ALPHA') == 'n0'
 
 
+def test_a_monitor_event_replaces_a_dead_daemon(lab):
+    """It died after the event began, with a port that is passed through: ctdb's
+    own script is not asked, which would give the node's services away.
+    """
+    def last():
+        return lab.on('n0', 'ctdb', 'scriptstatus', 'monitor', check=False)
+
+    lab.on('n0', 'ctdb', 'setvar', 'MonitorInterval', '600')
+    try:
+        before = last()
+        lab.wait('the last one of ctdb has ended', lambda: last() != before)
+        lab.tb('unplug', 'n0', 'lan0')
+        lab.wait('n1 passes', lambda: passes(lab, 'n1', 'ALPHA'))
+        old = set(arpd_pids(lab, 'n0'))
+        for pid in arpd_pids_here(lab, 'n0'):
+            os.kill(pid, signal.SIGKILL)
+        said = lab.on('n0', 'env', 'CTDB_BASE=/etc/ctdb',
+                      '/etc/ctdb/events/legacy/10.mirror-address.script',
+                      'monitor')
+        assert 'No link' not in said, said
+        new = set(arpd_pids(lab, 'n0'))
+        assert len(new) == 2 and not old & new, (old, new)
+        lab.wait('n1 passes again', lambda: passes(lab, 'n1', 'ALPHA'))
+    finally:
+        lab.on('n0', 'ctdb', 'setvar', 'MonitorInterval', '2')
+        mended(lab)
+
+
 def test_who_reads_the_network_has_no_privileges(lab):
     """Neither a user, nor capabilities, nor system calls: only one of the two
     processes has them.
