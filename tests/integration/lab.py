@@ -145,7 +145,7 @@ class Lab:
     def wait_mirrored(self, volumes=('alpha', 'beta'), seconds=60):
         for volume in volumes:
             self.wait('%s mirrored' % volume, lambda v=volume: self.mode(
-                self.owner(v.upper()), v) == 'mirrored', seconds)
+                self.owner(v.upper()), v) == 'mirrored', seconds, 0.2)
 
     def heal(self):
         """All nodes on, healthy, services at home, mirrored."""
