@@ -48,13 +48,14 @@ static struct pair pair_start(body function)
 	assert_int_equal(pipe(log), 0);
 	pair.parent = fork();
 	if (pair.parent == 0) {
+		const struct settings *settings = &lab_settings;
 		struct privileged *privileged = NULL;
 		char *problem = NULL;
 
 		close(out[0]);
 		close(log[0]);
 		dup2(log[1], STDERR_FILENO);
-		if (privileged_start(NULL, &lab_settings, &privileged,
+		if (privileged_start(NULL, &settings, &privileged,
 				     &problem) != 0) {
 			_exit(99);
 		}
@@ -608,15 +609,17 @@ static int body_death(struct privileged *privileged, int out)
 
 static void test_death(void **state)
 {
-	char script[64], log[4096], text[64], gate[64], command[512];
+	char script[64], log[4096], text[64], gate[64], command[1024];
 	struct pair pair;
 
 	snprintf(script, sizeof(script), "%s/death", lab_directory);
 	snprintf(gate, sizeof(gate), "%s/gate", lab_directory);
 	snprintf(command, sizeof(command),
 		 "mkfifo %s && printf '#!/bin/sh\necho told $1\n"
-		 "[ $1 = 3 ] && exit 7\nread x <%s\n' >%s && chmod 755 %s",
-		 gate, gate, script, script);
+		 "if [ $1 = 3 ]; then\n"
+		 "  until [ -e %s.1 ]; do sleep 0.02; done; exit 7\n"
+		 "fi\n: >%s.1\nread x <%s\n' >%s && chmod 755 %s",
+		 gate, script, script, gate, script, script);
 	lab_run(command);
 	setenv("MIRROR_CTDB_DEATH", script, 1);
 	pair = pair_start(body_death);
