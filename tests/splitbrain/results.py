@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the runs of the split-brain matrix came to. Owns the file of results: a
-line of JSON for each run. Runs of another product do not count.
+line of JSON for each run. Runs of another product do not count, unless it is
+told that what has changed since is nothing to them.
 """
 
 import collections
@@ -30,7 +31,7 @@ def read(path):
 
 
 class Results:
-    def __init__(self, path, lock):
+    def __init__(self, path, lock, older=False):
         self.path = path
         self.lock = lock
         self.of = product() if path else ''
@@ -40,7 +41,7 @@ class Results:
         self.took = collections.defaultdict(list)
         self.before = collections.Counter(
             run['cell'] for run in read(path)
-            if run['lock'] == lock and run['product'] == self.of)
+            if run['lock'] == lock and (older or run['product'] == self.of))
 
     def made(self, cell):
         return self.before[cell]
