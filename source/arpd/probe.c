@@ -4,14 +4,20 @@
 #include <sys/socket.h>
 #include <errno.h>
 #include <string.h>
+#include "clock.h"
 #include "connections.h"
 #include "ports.h"
 #include "probe.h"
+
+#define SWEEP_STEP 64
+#define SWEEP_MS 1000
 
 struct seen {
 	uint32_t interface;
 	struct net_address hosts[PROBE_HOSTS];
 	uint32_t next;		/* the oldest */
+	uint8_t sweep_next;	/* last byte of whom to ask next */
+	uint64_t sweep_at;	/* ms, when the next sweep may begin */
 };
 
 struct probe {
@@ -117,10 +123,37 @@ static void ask(struct arpd *arpd, const struct interface *interface,
 	}
 }
 
+/* The 256 addresses around ours, a part of them with each beacon. */
+static void sweep(struct arpd *arpd, const struct interface *interface,
+		  struct seen *seen)
+{
+	struct net_address host;
+	uint32_t i;
+
+	for (i = 0; i < interface->num_addresses; i++) {
+		host = interface->addresses[i].address;
+		if (host.family == AF_INET &&
+		    interface->addresses[i].protocol != ARPD_PROTOCOL) {
+			break;
+		}
+	}
+	if (i == interface->num_addresses ||
+	    (seen->sweep_next == 0 && clock_ms() < seen->sweep_at)) {
+		return;
+	}
+	if (seen->sweep_next == 0) {
+		seen->sweep_at = clock_ms() + SWEEP_MS;
+	}
+	for (i = 0; i < SWEEP_STEP; i++) {
+		host.bytes[3] = seen->sweep_next++;
+		ask(arpd, interface, &host);
+	}
+}
+
 static void ask_on(struct arpd *arpd, const struct interface *interface)
 {
 	struct net_address clients[PROBE_HOSTS];
-	const struct seen *seen = seen_on(arpd, interface->index);
+	struct seen *seen = seen_on(arpd, interface->index);
 	uint32_t count, i;
 
 	for (i = 0; seen != NULL && i < PROBE_HOSTS; i++) {
@@ -130,6 +163,9 @@ static void ask_on(struct arpd *arpd, const struct interface *interface)
 	count = connections_clients(arpd->connections, clients, PROBE_HOSTS);
 	for (i = 0; i < count; i++) {
 		ask(arpd, interface, &clients[i]);
+	}
+	if (count == 0 && seen != NULL && seen->next == 0) {
+		sweep(arpd, interface, seen);
 	}
 }
 

@@ -6,7 +6,10 @@
  * broken, or our receiver. On a switch we may hear nobody for minutes although
  * all is well: so hosts of that network are asked for their MAC, ten times a
  * second until it is known. Any answer counts as received (interfaces.h), and
- * the plan goes by that (plan.h).
+ * the plan goes by that (plan.h). Who knows nobody there, as a node that was
+ * just started, asks all addresses around its own, once a second: two nodes
+ * that both took their own port for broken would pass their traffic through
+ * each other, by the one that is.
  *
  * Owns: which hosts were seen on which interface; the questions.
  * Does not own: what follows from the answers.

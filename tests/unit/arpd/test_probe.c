@@ -20,7 +20,7 @@ static struct peer peer;
 static struct path paths[2];
 static const struct path *path_list[] = { &paths[0], &paths[1] };
 static const struct peer *peer_list[] = { &peer };
-static struct net_address asked[32];
+static struct net_address asked[600];
 static uint32_t num_asked;
 static const char *client;
 
@@ -141,6 +141,28 @@ static void test_whom(void **state)
 	assert_int_equal(asked[1].bytes[3], 101);
 }
 
+/* Nobody is known: all of the network are asked, once, and then whom that has
+ * made known. */
+static void test_sweep(void **state)
+{
+	bool seen[256] = { false };
+	uint32_t i;
+
+	for (i = 0; i < 20; i++) {
+		probe_ask(arpd);
+	}
+	assert_int_equal(num_asked, 256);
+	for (i = 0; i < num_asked; i++) {
+		assert_int_equal(asked[i].bytes[2], 0);
+		seen[asked[i].bytes[3]] = true;
+	}
+	assert_true(seen[1] && seen[100] && seen[254]);
+	see("10.77.0.100", 100);
+	num_asked = 0;
+	probe_ask(arpd);
+	assert_int_equal(num_asked, 1);
+}
+
 static void test_when(void **state)
 {
 	see("10.77.0.100", 100);
@@ -177,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_whom, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_when, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 	};
