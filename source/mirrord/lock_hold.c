@@ -41,6 +41,7 @@ struct hold {
 	int votes_fd;
 	pid_t votes_pid;
 	struct votes votes;
+	bool other_nodes;	/* ctdb has more or fewer than at the begin */
 	struct lock_header header;
 	bool have_header;
 	uint8_t ids[LOCK_COPIES][16];
@@ -323,6 +324,9 @@ static void receive_votes(struct hold *hold)
 		if (n != (ssize_t)sizeof(votes)) {
 			break;
 		}
+		if (hold->lease != NULL && votes.nodes != hold->votes.nodes) {
+			hold->other_nodes = true;
+		}
 		hold->votes = votes;
 		if (hold->lease != NULL) {
 			lease_votes(hold->lease, votes.asked, votes.connected,
@@ -485,6 +489,13 @@ static enum lease_verdict live(struct hold *hold)
 			lease_set_clients(hold->lease, reaches_clients());
 		}
 		verdict = lease_check(hold->lease, now);
+		if (!hold->taken && hold->other_nodes) {
+			/* It has not looked at the block of each. */
+			event_log(EVENT_LOCK_UNUSABLE, "ctdb's nodes change "
+				  "just now; it is tried again");
+			hold_answer('3');
+			return LEASE_GO_ON;
+		}
 		if (verdict == LEASE_TAKEN) {
 			hold->taken = true;
 			hold->told_members = lease_members(hold->lease);
