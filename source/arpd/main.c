@@ -241,7 +241,7 @@ int main(int argc, char **argv)
 {
 	TALLOC_CTX *mem_ctx = talloc_named_const(NULL, 0, "arpd");
 	const char *base = getenv("CTDB_BASE");
-	struct settings *settings;
+	const struct settings *settings;
 	struct privileged *privileged;
 	struct options options;
 	enum event_target target = EVENT_TO_SYSLOG;
@@ -292,7 +292,7 @@ int main(int argc, char **argv)
 	if (ret == 0) {
 		detach(&options);
 		event_log_init("mirror-arpd", target);
-		ret = privileged_start(mem_ctx, settings, &privileged,
+		ret = privileged_start(mem_ctx, &settings, &privileged,
 				       &problem);
 	}
 	if (ret != 0) {

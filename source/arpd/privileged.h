@@ -142,10 +142,13 @@ struct privileged;
  * the parent with it; in all other cases it is started again, five times in
  * ten seconds at most. A parent that dies takes the child with it at once.
  *
+ * It is also started again, with *settings that are read anew, when the files
+ * in settings->base (NULL: never) have changed; wrong ones change nothing.
+ *
  * 0 or errno; *problem (child of mem_ctx) says what to do.
  */
 int privileged_start(TALLOC_CTX *mem_ctx,
-		     const struct settings *settings,
+		     const struct settings **settings,
 		     struct privileged **privileged,
 		     char **problem);
 

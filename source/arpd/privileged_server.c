@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../common/event_log.h"
+#include "clock.h"
 #include "kernel.h"
 #include "privileged_protocol.h"
 #include "privileged_server.h"
@@ -170,6 +171,37 @@ static void take_signals(struct server *server)
 	}
 }
 
+/* -------------------------------------------------------- changed settings */
+
+#define LOOK_MS 1000
+
+/*
+ * A child that is ended says no good-bye: what it put into the kernel stays,
+ * as when it dies, and the next one takes over.
+ */
+static void look_at_settings(struct server *server)
+{
+	const char *base = server->settings->base;
+	char *problem = NULL;
+	struct settings *next;
+
+	if (base == NULL || server->next != NULL || server->ending ||
+	    !settings_watch_look(&server->watch, base)) {
+		return;
+	}
+	next = settings_read(NULL, base, &problem);
+	if (next == NULL) {
+		event_log(EVENT_ARPD_KEPT, "%s", problem != NULL ? problem :
+			  "out of memory");
+		talloc_free(problem);
+	} else if (settings_same(server->settings, next)) {
+		talloc_free(next);
+	} else {
+		server->next = next;
+		kill(server->child, SIGKILL);
+	}
+}
+
 /* -------------------------------------------------------------------- loop */
 
 enum { POLL_SIGNAL, POLL_CHILD, POLL_DEATH };
@@ -178,6 +210,7 @@ int server_run(struct server *server, int *status)
 {
 	struct pollfd pollfds[POLL_DEATH + SETTINGS_NODES_MAX];
 	struct session *session = talloc_zero(NULL, struct session);
+	uint64_t look_at = clock_ms() + LOOK_MS;
 	bool open = true;
 	int ret;
 
@@ -197,8 +230,13 @@ int server_run(struct server *server, int *status)
 		pollfds[POLL_CHILD] = (struct pollfd){
 			.fd = open ? server->fd : -1, .events = POLLIN };
 		death_poll(server->death, &pollfds[POLL_DEATH]);
-		if (poll(pollfds, POLL_DEATH + SETTINGS_NODES_MAX, -1) == -1) {
+		if (poll(pollfds, POLL_DEATH + SETTINGS_NODES_MAX,
+			 LOOK_MS) == -1) {
 			continue;
+		}
+		if (clock_ms() >= look_at) {
+			look_at_settings(server);
+			look_at = clock_ms() + LOOK_MS;
 		}
 		death_read(server->death, &pollfds[POLL_DEATH]);
 		if (pollfds[POLL_CHILD].revents != 0) {

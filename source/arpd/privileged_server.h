@@ -2,7 +2,8 @@
 /*
  * The process that stays root: requests of one child, until it ends.
  *
- * Owns: reading requests, having them checked, answering.
+ * Owns: reading requests, having them checked, answering; noticing that ctdb's
+ * files have changed, for which the child is ended.
  * Does not own: starting the child (privileged_start.c).
  */
 
@@ -12,6 +13,7 @@
 #include <sys/types.h>
 #include "privileged_death.h"
 #include "settings.h"
+#include "settings_watch.h"
 
 struct server {
 	const struct settings *settings;
@@ -20,6 +22,8 @@ struct server {
 	pid_t child;
 	int fd;			/* to the child */
 	bool ending;		/* we were told to end */
+	struct settings_watch watch;
+	struct settings *next;	/* the child was ended to put these in force */
 };
 
 /* Returns when the child has ended; *status as of waitpid(). 0 or errno. */

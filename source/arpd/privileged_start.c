@@ -60,6 +60,30 @@ static void say_death(int status)
 	}
 }
 
+/* The child has ended so that it begins with other ones. */
+static void put_next(struct server *server, const struct settings **before)
+{
+	*before = server->settings;
+	server->settings = server->next;
+	server->next = NULL;
+	event_log(EVENT_ARPD_CHANGED, "%s: arpd begins anew with them; "
+		  "addresses, routes and rules stay", server->settings->base);
+}
+
+/* They are well written, but this machine is not what they say. */
+static bool take_back(struct server *server, const struct settings **before,
+		      int status)
+{
+	if (*before == NULL || !WIFEXITED(status) ||
+	    WEXITSTATUS(status) != EX_CONFIG) {
+		return false;
+	}
+	event_log(EVENT_ARPD_KEPT, "see the line before");
+	server->settings = *before;
+	*before = NULL;
+	return true;
+}
+
 /* What the parent's exit status shall be; -1: start the child again. */
 static int verdict(const struct server *server, struct deaths *deaths,
 		   int status)
@@ -106,6 +130,9 @@ static bool supervise(struct server *server, const sigset_t *mask,
 		      TALLOC_CTX *mem_ctx, struct privileged **privileged,
 		      int *error)
 {
+	/* In force until a moment ago; NULL: no others were. Some KiB stay
+	 * allocated for each change. */
+	const struct settings *before = NULL;
 	struct deaths deaths = { .times = { 0 } };
 	pid_t parent = getpid();
 
@@ -137,6 +164,13 @@ static bool supervise(struct server *server, const sigset_t *mask,
 			waitpid(server->child, &status, 0);
 			return false;
 		}
+		if (server->next != NULL && !server->ending) {
+			put_next(server, &before);
+			continue;
+		}
+		if (take_back(server, &before, status)) {
+			continue;
+		}
 		end = verdict(server, &deaths, status);
 		if (end != -1) {
 			exit(end);
@@ -145,11 +179,11 @@ static bool supervise(struct server *server, const sigset_t *mask,
 }
 
 int privileged_start(TALLOC_CTX *mem_ctx,
-		     const struct settings *settings,
+		     const struct settings **settings,
 		     struct privileged **privileged,
 		     char **problem)
 {
-	struct server server = { .settings = settings };
+	struct server server = { .settings = *settings };
 	sigset_t ours, before;
 	int ret;
 
@@ -173,6 +207,7 @@ int privileged_start(TALLOC_CTX *mem_ctx,
 	}
 	if (supervise(&server, &before, mem_ctx, privileged, &ret) &&
 	    ret == 0) {
+		*settings = server.settings;
 		return 0;
 	}
 	*problem = talloc_asprintf(mem_ctx, "Cannot start the privileged "

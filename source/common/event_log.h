@@ -192,6 +192,10 @@
 	      "See the cables and switches of this node")		\
 	EVENT(DEATH_UNTOLD, "N007", "death-untold", LOG_ERR,		\
 	      "ctdb finds it out itself, in seconds")			\
+	EVENT(ARPD_CHANGED, "N008", "arpd-config-changed", LOG_NOTICE, "") \
+	EVENT(ARPD_KEPT, "N009", "arpd-config-kept", LOG_ERR,		\
+	      "What was in force stays. Correct the file; it is read "	\
+	      "again when it changes")					\
 	EVENT(PATH_UP, "N010", "path-up", LOG_NOTICE, "")		\
 	EVENT(PATH_NO_CARRIER, "N011", "path-no-carrier", LOG_WARNING,	\
 	      "Check the cable, the port of the switch and whether the " \

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "settings.h"
+#include "settings_watch.h"
 
 static char folder[] = "/tmp/test_settings.XXXXXX";
 static TALLOC_CTX *ctx;
@@ -179,6 +180,38 @@ static void test_bounds(void **state)
 	assert_non_null(strstr(problem, "more than"));
 }
 
+/* Once for each change, when its writer has paused; a comment makes none. */
+static void test_changes(void **state)
+{
+	struct settings_watch watch = { 0 };
+	struct settings *before = good(), *now;
+
+	assert_false(settings_watch_look(&watch, folder));
+	assert_true(settings_watch_look(&watch, folder));
+	assert_false(settings_watch_look(&watch, folder));
+	write_file("nodes", "10.255.0.1\n#10.255.0.9\n10.255.0.2\n"
+		   "10.255.0.3\n");
+	assert_false(settings_watch_look(&watch, folder));
+	assert_true(settings_watch_look(&watch, folder));
+	assert_false(settings_watch_look(&watch, folder));
+	now = good();
+	assert_false(settings_same(before, now));
+	assert_true(settings_same(now, now));
+
+	write_file("script.options", "# more\nCTDB_ARPD_INTERCONNECT=ic\n");
+	assert_false(settings_watch_look(&watch, folder));
+	write_file("script.options", "# other\nCTDB_ARPD_INTERCONNECT=ic\n");
+	assert_false(settings_watch_look(&watch, folder));
+	assert_true(settings_watch_look(&watch, folder));
+	assert_true(settings_same(now, good()));
+	write_file("script.options", "CTDB_ARPD_INTERCONNECT=ic\n"
+		   "CTDB_ARPD_INTERFACES=eth7\n");
+	assert_false(settings_same(now, good()));
+	setup(NULL);
+	write_file("public_addresses", "10.77.0.200/25 eth0\n");
+	assert_false(settings_same(before, good()));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +223,7 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
 	};
 	int failed;
 
