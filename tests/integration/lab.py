@@ -83,8 +83,8 @@ class Lab:
         # One more for the mailbox of the cluster lock.
         self.env['DISKS'] = str(disks or int(conf.get('services', 2)) +
                                 (conf.get('lock') == 'mailbox'))
-        self.env['WITNESS'] = ('yes' if conf.get('lock') == 'witness'
-                               else 'no')
+        third = conf.get('lock') in ('witness', 'etcd')
+        self.env['WITNESS'] = 'yes' if third else 'no'
         self.tb('up', str(nodes))
         self.configure(**conf)
 

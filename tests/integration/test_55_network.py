@@ -242,6 +242,52 @@ def test_a_monitor_event_replaces_a_dead_daemon(lab):
         mended(lab)
 
 
+def test_changed_files_are_followed(lab):
+    """While it runs; wrong ones, and such that do not name this node, change
+    nothing but are told. Clients notice nothing.
+    """
+    made = streams(lab, ('client', ADDRESS['ALPHA']))
+    log = '/var/log/samba/log.arpd'
+
+    def write(file, text):
+        lab.on('n0', 'sh', '-c', 'printf "%s" >>/etc/ctdb/%s' % (text, file))
+
+    def told(word, times):
+        return lab.on('n0', 'cat', log).count(word) == times
+
+    kept = lab.on('n0', 'cat', log).count('N009')
+    changed = lab.on('n0', 'cat', log).count('N008')
+    lab.on('n0', 'sh', '-c', 'cp -a /etc/ctdb/script.options '
+           '/etc/ctdb/nodes /tmp/')
+    try:
+        old = arpd_pids(lab, 'n0')
+        write('script.options', 'CTDB_ARPD_DETECTION=soon\n')
+        lab.wait('it is told', lambda: told('N009', kept + 1))
+        assert arpd_pids(lab, 'n0') == old
+        lab.on('n0', 'sh', '-c', 'cp -a /tmp/script.options /etc/ctdb/')
+        write('script.options', 'CTDB_ARPD_HOLD=1200\n')
+        lab.wait('it is followed', lambda: told('N008', changed + 1))
+        lab.wait('another half', lambda: len(arpd_pids(lab, 'n0')) == 2 and
+                 arpd_pids(lab, 'n0') != old)
+        assert min(old, key=int) in arpd_pids(lab, 'n0')
+
+        lab.on('n0', 'sh', '-c', 'sed -i s/^10.255.0.1$/10.255.0.9/ '
+               '/etc/ctdb/nodes')
+        lab.wait('it is told', lambda: told('N009', kept + 2))
+        lab.on('n0', 'sh', '-c', 'cp -a /tmp/nodes /etc/ctdb/')
+        lab.wait('it goes on', lambda: all(
+            path['state'] == 'up' for peer in status(lab, 'n0')['peers']
+            for path in peer['paths']))
+        now = time.monotonic()
+        lab.wait('clients go on', lambda: going_on(made, now + 0.5))
+    finally:
+        lab.on('n0', 'sh', '-c', 'cp -a /tmp/script.options /tmp/nodes '
+               '/etc/ctdb/')
+    lab.wait('as before', lambda: told('N008', changed + 3))
+    assert_survived(made)
+    assert lab.owner('ALPHA') == 'n0'
+
+
 def test_who_reads_the_network_has_no_privileges(lab):
     """Neither a user, nor capabilities, nor system calls: only one of the two
     processes has them.
