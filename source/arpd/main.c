@@ -218,7 +218,6 @@ static int run(TALLOC_CTX *mem_ctx, const struct settings *settings,
 	if (running == NULL) {
 		return fail(options, problem, ENOMEM);
 	}
-	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	if (tevent_add_signal(ev, ev, SIGTERM, 0, on_term, NULL) == NULL ||
 	    tevent_add_signal(ev, ev, SIGINT, 0, on_term, NULL) == NULL) {
@@ -271,6 +270,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	umask(022);
+	/* Of one that is started again, who started the first is long gone. */
+	signal(SIGPIPE, SIG_IGN);
 	event_log_init("mirror-arpd", EVENT_TO_STDERR);
 	event_log_keep();
 	settings = settings_read(mem_ctx, base != NULL ? base : "/etc/ctdb",
