@@ -318,6 +318,113 @@ static void test_race(void **state)
 	}
 }
 
+/*
+ * Both at once, with disks that answer late and processes that stand still in
+ * the middle of it, after a holder that dies or is cut off.
+ */
+static void test_race_late(void **state)
+{
+	const char *more = getenv("LOCK_SEEDS");
+	unsigned int seeds = more != NULL ? (unsigned int)atoi(more) : 300;
+	unsigned int seed;
+
+	for (seed = 1; seed <= seeds; seed++) {
+		struct world *world = world_new(2 + seed % 2, 1 + seed / 2 % 2,
+						seed);
+		uint64_t end = world->now + 9000;
+		uint32_t i;
+
+		world->disk_ms = 1 + world_random(world, 20);
+		world->late = 3 + world_random(world, 8);
+		world->notice_ms = 1 + world_random(world, 100);
+		for (i = 0; i < world->nodes; i++) {
+			world->node[i].next_try = world->now +
+				world_random(world, 40);
+			world->node[i].clients = world_random(world, 4) != 0;
+		}
+		if (world_random(world, 2) == 0) {
+			for (i = 1; i < world->nodes; i++) {
+				world_cut(world, i - 1, i, true);
+			}
+		}
+		while (world->now < end) {
+			struct world_node *node = &world->node[world_random(
+				world, world->nodes)];
+
+			switch (world_random(world, 600)) {
+			case 0:
+				node->stopped = true;
+				break;
+			case 1: case 2: case 3: case 4:
+				node->stopped = false;
+				break;
+			}
+			world_step(world);
+			if (world->most_holders > 1) {
+				fail_msg("two holders: seed %u, at %llu",
+					 seed, (unsigned long long)
+					 world->now);
+			}
+		}
+		talloc_free(world);
+	}
+}
+
+/*
+ * The holder loses the links and, at about the same time, the mailbox, whose
+ * answers come late, or it stands still: it was not alone yet, so the other one
+ * takes the lock when it has lapsed, and not before.
+ */
+static void test_lost_late(void **state)
+{
+	const char *more = getenv("LOCK_SEEDS");
+	unsigned int seeds = more != NULL ? (unsigned int)atoi(more) : 600;
+	unsigned int seed, taken = 0;
+
+	for (seed = 1; seed <= seeds; seed++) {
+		struct world *world = world_new(2, 1 + seed % 2, seed);
+		struct world_node *node;
+		uint32_t holder;
+
+		world_run(world, 1500);
+		assert_int_equal(world_holders(world), 1);
+		holder = world->node[0].holds ? 0 : 1;
+		node = &world->node[holder];
+		world->disk_ms = 1 + world_random(world, 6);
+		world->late = 3 + world_random(world, 20);
+		world_run(world, world_random(world, 1000));
+		world->notice_ms = 1 + world_random(world, 1500);
+		world_cut(world, 0, 1, true);
+		world_run(world, world_random(world, 300));
+		switch (world_random(world, 4)) {
+		case 0:
+			world_mailbox(world, holder, HANGS);
+			break;
+		case 1:
+			world_mailbox(world, holder, FAILS);
+			break;
+		case 2:
+			node->stopped = true;
+			break;
+		case 3:
+			node->access[world_random(world, 2)] = HANGS;
+			world_run(world, world_random(world, 200));
+			world_mailbox(world, holder, FAILS);
+			break;
+		}
+		world_run(world, world_random(world, 2500));
+		world->late = 0;
+		world_run(world, 5000);
+		taken += world->node[1 - holder].taken > 0;
+		node->stopped = false;
+		world_run(world, 500);
+		assert_int_equal(world->most_holders, 1);
+		talloc_free(world);
+	}
+	/* Else it tests nothing. */
+	assert_true(taken > seeds / 2);
+}
+
 /* Anything, at any time. */
 static void happen(struct world *world)
 {
@@ -477,6 +584,8 @@ int main(void)
 		cmocka_unit_test(test_released),
 		cmocka_unit_test(test_no_clients),
 		cmocka_unit_test(test_race),
+		cmocka_unit_test(test_race_late),
+		cmocka_unit_test(test_lost_late),
 		cmocka_unit_test(test_anything),
 	};
 
