@@ -185,8 +185,7 @@ static char *nodes_differences(TALLOC_CTX *mem_ctx, const struct nodes *now,
 		text = talloc_asprintf_append_buffer(
 			text, "node %u, %s, %s\n", i, next->node[i].name, was ?
 			"does not belong to the cluster any more" :
-			"is new: restart mirror-arpd on all nodes, so that it "
-			"knows it, too");
+			"is new");
 	}
 	return text;
 }
@@ -257,7 +256,10 @@ static char *put_into_force(struct reconfigure *r, TALLOC_CTX *frame,
 			  config->run_directory, strerror(ret));
 	}
 	anchors_configure(mirrord->anchors);
-	tell_scripts(r);
+	/* A new node makes ctdb recover, and a recovery waits for scripts. */
+	if (differences[0] != '\0') {
+		tell_scripts(r);
+	}
 	text_set(r, &r->told, talloc_asprintf(r, "%s%s", differences,
 					      of_nodes));
 	return NULL;

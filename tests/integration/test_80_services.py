@@ -213,6 +213,23 @@ def remove_gamma(lab):
             node, 'cat', '/etc/ctdb/public_addresses')
 
 
+def test_no_event_waits_for_the_registry(lab):
+    """A recovery waits for the script that runs, and the registry for the
+    recovery: what would ask it gives up, and changes nothing.
+    """
+    pid = '/run/samba-mirror/nmbd/ALPHA/nmbd.pid'
+    lab.on('n0', 'sh', '-c', 'printf "#!/bin/sh\nexec sleep 600\n" '
+           '>/usr/local/sbin/testparm; chmod 755 /usr/local/sbin/testparm')
+    try:
+        before = lab.wait('nmbd runs', lambda: lab.on('n0', 'cat', pid))
+        began = time.monotonic()
+        lab.on('n0', 'ctdb', 'event', 'run', '30', 'legacy', 'reconfigure')
+        assert time.monotonic() - began < 10
+        assert lab.on('n0', 'cat', pid) == before, 'nmbd was started again'
+    finally:
+        lab.on('n0', 'rm', '/usr/local/sbin/testparm')
+
+
 def test_service_comes_and_goes(lab):
     """By `net conf' alone a service with its volume, address and share is
     added, changed, taken over when its node dies, and removed; a wrong
