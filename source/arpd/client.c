@@ -19,9 +19,12 @@
 #define ANSWER_SECONDS 10
 /* So long it takes until one that died is replaced; else none was. */
 #define START_SECONDS 2
+#define REPLACE_TURNS 10
 /* A port that is down for so long, and not passed through, makes a node
  * unhealthy: not one that is just being taken care of. */
 #define MONITOR_SECONDS 5.0
+
+static const struct timespec turn = { .tv_nsec = 50000000 };
 
 static int no_arpd(void)
 {
@@ -74,11 +77,15 @@ done:
 	return answer;
 }
 
-/* NULL: *code is the exit code, and it was said why. */
-static json_t *ask(json_t *request, int *code)
+static bool is_away(int error)
 {
-	json_t *answer = exchange(request);
+	return error == ECONNREFUSED || error == ENOENT;
+}
 
+/* Of exchange(), with its errno. NULL: *code is the exit code, and it was said
+ * why. */
+static json_t *judge(json_t *answer, int *code)
+{
 	if (answer != NULL) {
 		*code = (int)json_integer_value(json_object_get(answer,
 								"code"));
@@ -91,6 +98,11 @@ static json_t *ask(json_t *request, int *code)
 		*code = no_arpd();
 	}
 	return answer;
+}
+
+static json_t *ask(json_t *request, int *code)
+{
+	return judge(exchange(request), code);
 }
 
 static const char *string(const json_t *json, const char *key)
@@ -242,7 +254,6 @@ static const json_t *interface_named(const json_t *status, const char *name)
 /* One that ends, or has just been started, is not there for a moment. */
 static json_t *ask_patiently(const char *verb, int *code)
 {
-	const struct timespec turn = { .tv_nsec = 50000000 };
 	int turns = START_SECONDS * 20;
 	json_t *answer;
 
@@ -320,14 +331,24 @@ static json_t *address_list(int argc, char **argv)
 
 static int with_addresses(const char *verb, int argc, char **argv)
 {
+	int turns = REPLACE_TURNS;
 	json_t *answer;
 	int code;
 
 	if (argc == 0) {
 		return EXIT_USAGE;
 	}
-	answer = ask(json_pack("{s:s,s:o}", "verb", verb, "addresses",
-			       address_list(argc, argv)), &code);
+	/* One that begins anew with other settings is back in a moment. */
+	do {
+		answer = exchange(json_pack("{s:s,s:o}", "verb", verb,
+					    "addresses",
+					    address_list(argc, argv)));
+		if (answer != NULL || !is_away(errno)) {
+			break;
+		}
+		nanosleep(&turn, NULL);
+	} while (turns-- > 0);
+	answer = judge(answer, &code);
 	return answer != NULL ? finish(answer, code) : code;
 }
 
