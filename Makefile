@@ -12,7 +12,7 @@ OTHER = $(wildcard $(dir $(TREE))samba-trixie/ready)
 
 all: build/configured
 	@$(WAF) build
-	@echo "built: module, mirrord, mirrorctl in build/$(if $(OTHER),; compiles against Samba 4.22, too)"
+	@echo "built: module, mirrord, mirrorctl in build/$(if $(OTHER),; compiles against Samba 4.22 as well)"
 
 help:
 	@echo "make              build (prepares the machine first: packages, Samba's headers)"
@@ -40,8 +40,9 @@ help:
 prepare:
 	@$(PREPARE)
 
-build/configured: wscript $(PREPARE) Makefile
-	@$(PREPARE)
+# Not a line of the recipe: make expands all of them, and so looks for Samba's
+# tree, before it runs the first.
+build/configured: wscript $(PREPARE) Makefile | prepare
 	@mkdir -p build; $(WAF) configure --samba=$(TREE)/src \
 		$(if $(OTHER),--samba-compile=$(dir $(OTHER))src) >build/waf.log 2>&1 || { cat build/waf.log >&2; exit 1; }
 	@touch $@

@@ -291,7 +291,12 @@
 	EVENT(LOCK_FENCING, "L011", "lock-fencing", LOG_NOTICE, "")	\
 	EVENT(LOCK_FENCE_FAILED, "L012", "lock-fence-failed", LOG_CRIT,	\
 	      "Switch that node off by hand, then: mirror-ctdb-lock "	\
-	      "clear")
+	      "clear")							\
+	EVENT(LOCK_STAYS, "L013", "lock-says-held", LOG_WARNING,	\
+	      "While ctdb is connected to this node, the others do not " \
+	      "get the lock: repair the mailbox or witness, or the way " \
+	      "to it")							\
+	EVENT(LOCK_FREED, "L014", "lock-freed", LOG_NOTICE, "")
 
 #define EVENT_LOG_ENUM(symbol, code, name, severity, advice) EVENT_##symbol,
 enum event_id {

@@ -24,6 +24,9 @@ struct gate {
 	uint64_t settled;
 };
 
+/* Behind it, written by who waits. */
+#define WANTED_AT sizeof(struct gate)
+
 static const char *gate_file(void)
 {
 	const char *path = getenv("MIRROR_CTDB_LOCK_FILE");
@@ -31,23 +34,44 @@ static const char *gate_file(void)
 	return path != NULL ? path : GATE_FILE;
 }
 
-int gate_take(void)
+static void set_wanted(int fd, uint8_t wanted)
+{
+	/* It is on a tmpfs; who waits says so again and again. */
+	(void)!pwrite(fd, &wanted, 1, WANTED_AT);
+}
+
+int gate_open(void)
+{
+	return open(gate_file(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
+}
+
+bool gate_take(int fd)
 {
 	const uint64_t until = lock_now() + TURN_MS;
-	int fd = open(gate_file(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-		      0600);
 
-	while (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == -1) {
+	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		set_wanted(fd, 1);
 		if (lock_now() > until) {
-			close(fd);
-			return -1;
+			return false;
 		}
 		poll(NULL, 0, 10);
 	}
-	if (fd != -1) {
-		gate_tell(fd, false, 0);
-	}
-	return fd;
+	gate_tell(fd, false, 0);
+	return true;
+}
+
+void gate_stay(int fd)
+{
+	/* Of one that has given up waiting. */
+	set_wanted(fd, 0);
+}
+
+bool gate_is_wanted(int fd)
+{
+	uint8_t wanted = 0;
+
+	return pread(fd, &wanted, 1, WANTED_AT) == 1 && wanted != 0;
 }
 
 void gate_tell(int fd, bool taken, uint64_t settled)

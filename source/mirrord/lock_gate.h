@@ -20,13 +20,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The file, locked; -1: another helper has it for longer than it should. */
-int gate_take(void);
+/* The file; -1 and errno. */
+int gate_open(void);
+/* Lock it, also for the processes that have inherited it. False: another helper
+ * has it for longer than it should. */
+bool gate_take(int fd);
 /*
  * settled: ms of CLOCK_BOOTTIME; as of then all who may take the lock were
  * connected. 0: not so. Not taken: not held (yet, or any more).
  */
 void gate_tell(int fd, bool taken, uint64_t settled);
+
+/* Stay behind the gate for work that has to end as soon as it is wanted. */
+void gate_stay(int fd);
+/* Another helper waits for it. */
+bool gate_is_wanted(int fd);
 
 /* What ctdbd is to be answered: '1', or '3' to have the recovery fail. */
 char gate_answer(void);

@@ -29,6 +29,10 @@
 /* ctdb acts on the end of stdout; only then may the other one take it. */
 #define HEED_MS 100
 #define VOTES_EVERY_MS 50
+/* A next helper waits for so long at most. */
+#define STAY_LOOK_MS 20
+/* No node's number, nor ctdb's for "unknown". */
+#define NO_NODE 0xFFFFFFFD
 #define PUBLIC_ADDRESSES "/etc/ctdb/public_addresses"
 
 struct hold {
@@ -47,6 +51,7 @@ struct hold {
 	uint8_t ids[LOCK_COPIES][16];
 	bool have_id[LOCK_COPIES];
 	pid_t parent;
+	struct session *session;	/* of the holder, with ctdbd */
 	pid_t fence_pid;
 	uint32_t fence_node;
 	uint64_t clients_at;
@@ -400,6 +405,13 @@ static bool begin(struct hold *hold)
 			  "no copy of the mailbox, no witness answers");
 		return false;
 	}
+	/* Not before: who stays (see below) is of more use than one that cannot
+	 * reach the mailbox. */
+	if (!gate_take(hold->gate_fd)) {
+		event_log(EVENT_LOCK_UNUSABLE, "another mirror-ctdb-lock of "
+			  "this node has not ended");
+		return false;
+	}
 	settings = (struct lease_settings) {
 		.own = hold->votes.own, .nodes = hold->votes.nodes,
 		.copies = hold->settings->copies,
@@ -441,15 +453,21 @@ static void end_children(struct hold *hold)
 /*
  * ctdb's recovery daemon would try an election, fail for want of the others,
  * still take itself for the leader, find that it has no lock, and ban its node
- * for five minutes. This way it knows that nobody leads.
+ * for five minutes. This way it knows that it does not lead before it has
+ * asked ctdbd anything for that election: all that goes through ctdbd.
  */
+static void end_leadership(const struct hold *hold)
+{
+	if (hold->session != NULL) {
+		recoverd_leader(hold->session, NO_NODE);
+	}
+}
+
+/* While it believes to have the lock it would not elect. */
 static void have_elected(const struct hold *hold)
 {
-	struct session *session;
-
-	if (session_open(NULL, hold->settings->ctdb_socket, &session) == 0) {
-		recoverd_elect(session);
-		talloc_free(session);
+	if (hold->session != NULL) {
+		recoverd_elect(hold->session);
 	}
 }
 
@@ -460,6 +478,9 @@ static void leave(struct hold *hold)
 
 	/* From here on ctdb does not believe any more that we hold it. */
 	gate_tell(hold->gate_fd, false, 0);
+	if (hold->taken && !is_over(hold)) {
+		end_leadership(hold);
+	}
 	close(STDOUT_FILENO);
 	if (hold->taken && !is_over(hold)) {
 		have_elected(hold);
@@ -474,6 +495,57 @@ static void leave(struct hold *hold)
 		}
 		wait_for(hold, 10);
 	}
+}
+
+/*
+ * The mailbox is away, and so the block still says, or may say, that this node
+ * holds the lock. The next helper of this node would put that right; but ctdb
+ * starts none on a node that is banned, and while it is connected to it nobody
+ * else is let in either. So a process stays until the block is written, or
+ * another helper comes that reaches the mailbox, or the service is stopped
+ * (systemd, by a signal).
+ */
+static void stay(struct hold *hold)
+{
+	const struct sched_param priority = { .sched_priority = 0 };
+	uint8_t i;
+
+	if (!lease_says_held(hold->lease)) {
+		return;
+	}
+	told_to_end = 0;	/* ctdb ends the helper, not this */
+	if (fork() != 0) {
+		return;
+	}
+	/* Those of the old process: its end is theirs. */
+	hold->votes_pid = 0;
+	hold->fence_pid = 0;
+	for (i = 0; i < LOCK_COPIES; i++) {
+		hold->copy_pids[i] = 0;
+	}
+	if (hold->votes_fd != -1) {
+		close(hold->votes_fd);
+		hold->votes_fd = -1;
+	}
+	TALLOC_FREE(hold->session);
+	setsid();
+	sched_setscheduler(0, SCHED_OTHER, &priority);
+	gate_stay(hold->gate_fd);
+	event_log(EVENT_LOCK_STAYS, "the block of this node may still say "
+		  "that it holds the lock; it is written as soon as the "
+		  "mailbox or witness answers");
+	while (lease_says_held(hold->lease) && told_to_end == 0 &&
+	       !gate_is_wanted(hold->gate_fd)) {
+		for (i = 0; i < hold->settings->copies; i++) {
+			send_copy(hold, i, false);
+		}
+		wait_for(hold, STAY_LOOK_MS);
+	}
+	if (!lease_says_held(hold->lease)) {
+		event_log(EVENT_LOCK_FREED, "it is written");
+	}
+	end_children(hold);
+	_exit(0);
 }
 
 static enum lease_verdict live(struct hold *hold)
@@ -500,6 +572,10 @@ static enum lease_verdict live(struct hold *hold)
 			hold->taken = true;
 			hold->told_members = lease_members(hold->lease);
 			hold_answer('0');
+			if (session_open(hold, hold->settings->ctdb_socket,
+					 &hold->session) != 0) {
+				hold->session = NULL;
+			}
 			event_log(EVENT_LOCK_TAKEN, "members 0x%" PRIx64,
 				  hold->told_members);
 		} else if (verdict != LEASE_GO_ON) {
@@ -540,6 +616,7 @@ static void end(struct hold *hold, enum lease_verdict verdict)
 		break;
 	}
 	leave(hold);
+	stay(hold);
 }
 
 int hold_lock(const struct hold_settings *settings)
@@ -558,10 +635,10 @@ int hold_lock(const struct hold_settings *settings)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* As ctdbd: a busy machine is no reason to lose the lock. */
 	sched_setscheduler(0, SCHED_FIFO, &priority);
-	hold->gate_fd = gate_take();
+	hold->gate_fd = gate_open();
 	if (hold->gate_fd == -1) {
-		event_log(EVENT_LOCK_UNUSABLE, "another mirror-ctdb-lock of "
-			  "this node has not ended");
+		event_log(EVENT_LOCK_UNUSABLE, "no file in /run: %s",
+			  strerror(errno));
 		hold_answer('3');
 		return 1;
 	}

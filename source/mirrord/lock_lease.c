@@ -65,6 +65,7 @@ struct lease {
 	uint64_t members_sequence;
 	uint8_t not_counting;	/* copies that may be written as lost */
 	uint64_t unlost_sequence;
+	enum phase left;	/* in which it was given up */
 	int fence;
 	bool fence_failed;
 	const char *reason;
@@ -695,7 +696,38 @@ static uint64_t pace(const struct lease *lease)
 {
 	/* Who takes does not dawdle. */
 	return lease->settings.lease_ms /
-		(lease->phase == HOLDING ? WRITES : WRITES * 5);
+		(lease->phase == HOLDING || lease->phase == LEAVING ?
+		 WRITES : WRITES * 5);
+}
+
+/* Given up: the block is as it was found. */
+static void adopt_own(struct lease *lease, uint8_t i)
+{
+	const struct sector *found =
+		&lease->copies[i].reading.sectors[lease->settings.own];
+
+	if (lease->copies[i].has_read &&
+	    found->sequence > lease->own.sequence) {
+		lease->own.sequence = found->sequence;
+		lease->own.lost = found->lost;
+	}
+	/* It voids the older holds of others as before. */
+	if (lease->copies[i].has_read && found->term > lease->own.term) {
+		lease->own.term = found->term;
+	}
+}
+
+/* Given up: does this copy have to be written yet, or to be looked at? */
+static bool is_owed(const struct lease *lease, uint8_t i)
+{
+	const struct copy *copy = &lease->copies[i];
+
+	if (copy->done_sequence >= lease->phase_sequence) {
+		return false;
+	}
+	return lease->left != LOOKING || !copy->has_read ||
+		copy->reading.sectors[lease->settings.own].state ==
+		SECTOR_HOLD;
 }
 
 bool lease_next(struct lease *lease, uint8_t i, uint64_t now,
@@ -709,12 +741,16 @@ bool lease_next(struct lease *lease, uint8_t i, uint64_t now,
 		urgent = urgent || copy->sequence < lease->members_sequence ||
 			copy->sequence < lease->unlost_sequence;
 	}
-	if (copy->busy || (lease->phase == LEAVING && !urgent) ||
+	if (lease->phase == LEAVING) {
+		urgent = urgent && lease->left != LOOKING;
+	}
+	if (copy->busy || (lease->phase == LEAVING && !is_owed(lease, i)) ||
 	    (!urgent && copy->began != 0 &&
 	     now - copy->began < pace(lease))) {
 		return false;
 	}
-	*write = lease->phase != LOOKING;
+	*write = lease->phase != LOOKING &&
+		(lease->phase != LEAVING || copy->has_read);
 	if (*write) {
 		lease->own.sequence++;
 		*sector = lease->own;
@@ -740,6 +776,9 @@ void lease_done(struct lease *lease, uint8_t i, uint64_t now,
 	copy->reading = *reading;
 	copy->done_began = copy->began;
 	copy->done_sequence = copy->sequence;
+	if (lease->phase == LEAVING && lease->left == LOOKING) {
+		adopt_own(lease, i);
+	}
 	for (node = 0; node < lease->settings.nodes; node++) {
 		if (node != lease->settings.own) {
 			look_at(lease, node, now);
@@ -771,15 +810,23 @@ void lease_fenced(struct lease *lease, uint32_t node, bool off)
 
 void lease_release(struct lease *lease)
 {
-	if (lease->phase != LOOKING && lease->phase != LEAVING) {
-		/* A term that was never held must not void one that is. */
-		if (lease->phase != HOLDING) {
-			lease->own.term = lease->before.term;
-		}
-		lease->own.state = SECTOR_FREE;
-		lease->own.members = 0;
-		enter(lease, LEAVING);
+	uint8_t i;
+
+	if (lease->phase == LEAVING) {
+		return;
 	}
+	/* A term that was never held must not void one that is. */
+	if (lease->phase != HOLDING) {
+		lease->own.term = lease->before.term;
+	}
+	lease->left = lease->phase;
+	for (i = 0; i < lease->settings.copies && lease->left == LOOKING;
+	     i++) {
+		adopt_own(lease, i);
+	}
+	lease->own.state = SECTOR_FREE;
+	lease->own.members = 0;
+	enter(lease, LEAVING);
 }
 
 bool lease_released(const struct lease *lease)
@@ -790,12 +837,27 @@ bool lease_released(const struct lease *lease)
 		return true;
 	}
 	for (i = 0; i < lease->settings.copies; i++) {
-		if (!lease->copies[i].failed &&
-		    lease->copies[i].done_sequence < lease->phase_sequence) {
+		if (!lease->copies[i].failed && is_owed(lease, i)) {
 			return false;
 		}
 	}
 	return true;
+}
+
+bool lease_says_held(const struct lease *lease)
+{
+	uint8_t i;
+
+	if (lease->phase != LEAVING || (lease->left == WANTING &&
+	    lease->before.state != SECTOR_HOLD)) {
+		return false;
+	}
+	for (i = 0; i < lease->settings.copies; i++) {
+		if (is_owed(lease, i)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 const char *lease_reason(const struct lease *lease)

@@ -55,6 +55,8 @@
  * | one copy lost                     | no change                           |
  * | one copy lost by each, other ones | the holder, as long as it lives     |
  * | copies disagree                   | the newer block counts              |
+ * | holder loses it, and the mailbox, | the other one, as soon as the       |
+ * |   and ctdb bans it                | mailbox is back                     |
  * | disk answers late                 | as mailbox lost until it answers    |
  * | holder has no client network, the | the other one: the holder lets go   |
  * |   other one has, links cut        |                                     |
@@ -124,6 +126,12 @@ int lease_fence(const struct lease *lease);
 void lease_release(struct lease *lease);
 /* It is written wherever it can be. */
 bool lease_released(const struct lease *lease);
+/*
+ * Given up, but a copy may still say that this node holds it: it is written
+ * there again and again. Nobody else may take the lock while ctdb is connected
+ * to a node whose block says so.
+ */
+bool lease_says_held(const struct lease *lease);
 
 /* Why the verdict is as it is, for the log. */
 const char *lease_reason(const struct lease *lease);

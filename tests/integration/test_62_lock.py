@@ -86,6 +86,34 @@ def test_lock_holder_hangs(lab):
     assert writes(lab) and writes(lab, 'BETA')
 
 
+def test_lock_holder_is_banned(lab):
+    """Links and mailbox lost, and ctdb bans the node that held the lock: once
+    all is mended the other one serves, as the block is written without a next
+    helper (R13).
+    """
+    holds = holder(lab)
+    for node in ('n0', 'n1'):
+        lab.tb('disk', node, MAILBOX, 'away')
+    for command in ('lose n0 ic both', 'split lan0', 'split lan1'):
+        lab.tb(*command.split())
+    lab.wait('L013 told', lambda: heard(lab, holds, 'L013'), 20)
+    # Once it is banned, ctdb's tool waits for a leader.
+    lab.on(holds, 'timeout', '3', 'ctdb', 'ban', '600', check=False)
+    assert heard(lab, holds, 'Banning this node for 600')
+    lab.tb('mend')
+    lab.wait('connected', lambda: 'DISCONNECTED' not in lab.on(
+        other(holds), 'ctdb', 'status', check=False))
+    for node in ('n0', 'n1'):
+        lab.tb('disk', node, MAILBOX, 'back')
+    lab.wait('the other one has all', lambda: serves_all(
+        lab, other(holds)), 30)
+    assert heard(lab, holds, 'L014')
+    assert writes(lab) and writes(lab, 'BETA')
+    lab.on(holds, 'ctdb', 'unban')
+    lab.wait('unbanned', lambda: 'BANNED' not in lab.on(
+        holds, 'ctdb', 'status'))
+
+
 def test_lock_helper_hangs(lab):
     """The helper alone is stopped and goes on: too late, and it ends.
     """

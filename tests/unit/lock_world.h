@@ -39,6 +39,7 @@ struct world_operation {
 struct world_node {
 	struct lease *lease;
 	bool off, stopped;
+	bool banned;		/* by ctdb, which does not try it then */
 	bool holds, leaving;
 	bool clients;
 	enum access access[LOCK_COPIES];
@@ -255,7 +256,8 @@ static inline bool world_elects(struct world *world, uint32_t i)
 			return false;
 		}
 	}
-	return world->now >= world->node[i].next_try;
+	return !world->node[i].banned &&
+		world->now >= world->node[i].next_try;
 }
 
 static inline void world_run_node(struct world *world, uint32_t i)
@@ -303,7 +305,8 @@ static inline void world_run_node(struct world *world, uint32_t i)
 		}
 		lease_fenced(node->lease, (uint32_t)fence, works);
 	}
-	if (node->leaving && lease_released(node->lease)) {
+	if (node->leaving && lease_released(node->lease) &&
+	    (!lease_says_held(node->lease) || world_elects(world, i))) {
 		world_end(node);
 	}
 }
@@ -378,8 +381,22 @@ static inline void world_power_on(struct world *world, uint32_t i)
 {
 	world->node[i].off = false;
 	world->node[i].stopped = false;
+	world->node[i].banned = false;
 	world->node[i].next_try = world->now;
 	world->node[i].connected = UINT64_C(1) << i;
+}
+
+/* ctdb ends the helper of a node that it bans, and starts none. */
+static inline void world_ban(struct world *world, uint32_t i)
+{
+	struct world_node *node = &world->node[i];
+
+	node->banned = true;
+	if (node->lease != NULL && !node->leaving) {
+		node->holds = false;
+		node->leaving = true;
+		lease_release(node->lease);
+	}
 }
 
 static inline void world_cut(struct world *world, uint32_t a, uint32_t b,

@@ -94,6 +94,33 @@ static void test_all_lost(void **state)
 	done(world);
 }
 
+/*
+ * The same, but ctdb has banned the node that held it: it does not try again,
+ * and the other one, which is connected to it, gets the lock all the same.
+ */
+static void test_all_lost_and_banned(void **state)
+{
+	struct world *world = pair_of(18);
+
+	world_mailbox(world, 0, FAILS);
+	world_mailbox(world, 1, FAILS);
+	world_cut(world, 0, 1, true);
+	world_run(world, 2500);
+	assert_int_equal(world->node[0].lost, 1);
+	world_ban(world, 0);
+	world_mend(world);
+	world_run(world, 3000);
+	assert_int_equal(world_holders(world), 0);
+	/* One copy of it first. */
+	world->node[0].access[1] = WORKS;
+	world_run(world, 1000);
+	world_mailbox(world, 0, WORKS);
+	world_mailbox(world, 1, WORKS);
+	assert_in_range(world_until_held(world, 1, 6000), 0, 2000);
+	assert_goes_on(world, 1, 3000);
+	done(world);
+}
+
 /* No outage from losing the mailbox while the nodes see one another. */
 static void test_mailbox_lost(void **state)
 {
@@ -432,7 +459,7 @@ static void happen(struct world *world)
 	uint32_t j = world_random(world, world->nodes);
 	struct world_node *node = &world->node[i];
 
-	switch (world_random(world, 14)) {
+	switch (world_random(world, 16)) {
 	case 0:
 		world_cut(world, i, j, false);
 		break;
@@ -468,6 +495,12 @@ static void happen(struct world *world)
 	case 13:
 		node->clients = !node->clients;
 		break;
+	case 14:
+		world_ban(world, i);
+		break;
+	case 15:
+		node->banned = false;
+		break;
 	}
 }
 
@@ -497,7 +530,7 @@ static void test_anything(void **state)
 					 world->now);
 			}
 		}
-		/* All is well again: then one holds it. */
+		/* All is well again, but for a ban: then one holds it. */
 		world->fence_works = true;
 		world->disk_ms = 5;
 		world->late = 0;
@@ -506,9 +539,15 @@ static void test_anything(void **state)
 			world_mailbox(world, i, WORKS);
 			world->node[i].stopped = false;
 			world->node[i].clients = true;
+			world->node[i].banned = false;
 			if (world->node[i].off) {
 				world_power_on(world, i);
 			}
+		}
+		/* Whoever has just been switched on has tried it. */
+		world_run(world, 5000);
+		if (seed % 4 != 0) {
+			world_ban(world, world_random(world, world->nodes));
 		}
 		world_run(world, 30000);
 		for (i = 0; i < world->nodes; i++) {
@@ -571,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_links_cut),
 		cmocka_unit_test(test_links_and_mailbox_of_holder),
 		cmocka_unit_test(test_all_lost),
+		cmocka_unit_test(test_all_lost_and_banned),
 		cmocka_unit_test(test_mailbox_lost),
 		cmocka_unit_test(test_mailbox_then_links),
 		cmocka_unit_test(test_alone_without_mailbox),
