@@ -121,6 +121,32 @@ static void test_all_lost_and_banned(void **state)
 	done(world);
 }
 
+/* A block that is freed voids the older hold of another node as it did. */
+static void test_freed_by_who_only_looked(void **state)
+{
+	struct world *world = pair_of(19);
+
+	world_power_off(world, 0);
+	assert_true(world_until_held(world, 1, 8000) >= 0);
+	/* Both are back; nothing has written over what they held. */
+	world_power_off(world, 1);
+	world_power_on(world, 0);
+	world_ban(world, 0);
+	world_power_on(world, 1);
+	world_mailbox(world, 1, FAILS);
+	world_run(world, 2500);
+	assert_true(world->node[1].failed > 0);
+	world_ban(world, 1);
+	world_mailbox(world, 1, WORKS);
+	world_run(world, 1000);
+	assert_int_equal(world->blocks[0][0].state, SECTOR_HOLD);
+	assert_int_equal(world->blocks[0][1].state, SECTOR_FREE);
+	assert_int_equal(world->blocks[1][1].state, SECTOR_FREE);
+	world->node[1].banned = false;
+	assert_in_range(world_until_held(world, 1, 6000), 0, 2000);
+	done(world);
+}
+
 /* No outage from losing the mailbox while the nodes see one another. */
 static void test_mailbox_lost(void **state)
 {
@@ -611,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_links_and_mailbox_of_holder),
 		cmocka_unit_test(test_all_lost),
 		cmocka_unit_test(test_all_lost_and_banned),
+		cmocka_unit_test(test_freed_by_who_only_looked),
 		cmocka_unit_test(test_mailbox_lost),
 		cmocka_unit_test(test_mailbox_then_links),
 		cmocka_unit_test(test_alone_without_mailbox),
