@@ -7,6 +7,8 @@
 #include "death_recoverd.h"
 
 #define UNKNOWN_LEADER 0xFFFFFFFF
+/* Neither a node's number nor "unknown". */
+#define NO_NODE 0xFFFFFFFD
 
 /* struct ctdb_srvid_message, ctdb_disable_message: who is answered, where. */
 struct reply_to {
@@ -105,9 +107,20 @@ int recoverd_leader(struct session *session, uint32_t leader)
 			    sizeof(leader));
 }
 
+int recoverd_end_leadership(struct session *session)
+{
+	return recoverd_leader(session, NO_NODE);
+}
+
+/*
+ * Of a leader that is unknown already it takes no notice, but for putting off
+ * its own time-out, after which it would elect: so first it is another one.
+ */
 int recoverd_elect(struct session *session)
 {
-	return recoverd_leader(session, UNKNOWN_LEADER);
+	int ret = recoverd_end_leadership(session);
+
+	return ret == 0 ? recoverd_leader(session, UNKNOWN_LEADER) : ret;
 }
 
 /* -------------------------------------------------------------- stand still */

@@ -38,6 +38,8 @@ int recoverd_lock(struct session *session, uint32_t own, uint64_t until,
 /* No leader: elect now. Only with a cluster lock, else it would wait for the
  * end of an election for ever. */
 int recoverd_elect(struct session *session);
+/* This node does not lead. */
+int recoverd_end_leadership(struct session *session);
 /* Only without a cluster lock: that node leads. */
 int recoverd_leader(struct session *session, uint32_t leader);
 

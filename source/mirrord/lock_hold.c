@@ -31,8 +31,6 @@
 #define VOTES_EVERY_MS 50
 /* A next helper waits for so long at most. */
 #define STAY_LOOK_MS 20
-/* No node's number, nor ctdb's for "unknown". */
-#define NO_NODE 0xFFFFFFFD
 #define PUBLIC_ADDRESSES "/etc/ctdb/public_addresses"
 
 struct hold {
@@ -459,7 +457,7 @@ static void end_children(struct hold *hold)
 static void end_leadership(const struct hold *hold)
 {
 	if (hold->session != NULL) {
-		recoverd_leader(hold->session, NO_NODE);
+		recoverd_end_leadership(hold->session);
 	}
 }
 

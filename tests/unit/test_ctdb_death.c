@@ -47,6 +47,7 @@ struct world {
 	const char *takeover;
 
 	/* seen */
+	uint32_t leader;	/* as ctdb has it; at first the dead one */
 	uint32_t elections;
 	uint32_t told_leader;
 	uint32_t recoveries_held;	/* seconds, the last word */
@@ -198,12 +199,14 @@ static void on_message(struct world *world, uint64_t srvid,
 	}
 	if (srvid == SRVID_LEADER) {
 		memcpy(&value, data, 4);
-		if (value == UNKNOWN) {
+		if (value == UNKNOWN && world->leader != UNKNOWN) {
 			world->elections++;
 			world->held = world->held || world->grants;
-		} else {
+		} else if (value < 64) {
 			world->told_leader = value;
 		}
+		/* What it knows already is no news for it. */
+		world->leader = value;
 		/* Everybody who listens hears it, who sent it as well. */
 		send_message(SRVID_LEADER, data, length);
 	} else if (srvid == SRVID_MEM_DUMP) {
