@@ -469,6 +469,19 @@ static void have_elected(const struct hold *hold)
 	}
 }
 
+/* ctdb sees the end of it; its number must not become that of a socket. */
+static void end_stdout(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd == -1 || dup2(fd, STDOUT_FILENO) == -1) {
+		close(STDOUT_FILENO);
+	}
+	if (fd > STDERR_FILENO) {
+		close(fd);
+	}
+}
+
 static void leave(struct hold *hold)
 {
 	uint64_t until;
@@ -479,7 +492,7 @@ static void leave(struct hold *hold)
 	if (hold->taken && !is_over(hold)) {
 		end_leadership(hold);
 	}
-	close(STDOUT_FILENO);
+	end_stdout();
 	if (hold->taken && !is_over(hold)) {
 		have_elected(hold);
 		poll(NULL, 0, HEED_MS);
@@ -526,6 +539,8 @@ static void stay(struct hold *hold)
 		hold->votes_fd = -1;
 	}
 	TALLOC_FREE(hold->session);
+	/* stderr is a pipe to ctdbd, which may end before. */
+	signal(SIGPIPE, SIG_IGN);
 	setsid();
 	sched_setscheduler(0, SCHED_OTHER, &priority);
 	gate_stay(hold->gate_fd);
