@@ -271,8 +271,8 @@
 	EVENT(DEATH_MENDED, "N034", "connections-mended", LOG_NOTICE, "") \
 	EVENT(LOCK_TAKEN, "L001", "lock-taken", LOG_NOTICE, "")		\
 	EVENT(LOCK_REFUSED, "L002", "lock-refused", LOG_NOTICE,		\
-	      "If nobody has it: let ctdb go on where it was held last "	\
-	      "(ctdb continue, ctdb unban)")				\
+	      "If nobody has it: let ctdb go on where it was held "	\
+	      "last (ctdb continue, ctdb unban)")			\
 	EVENT(LOCK_LOST, "L003", "lock-lost", LOG_ERR,			\
 	      "This node stops until it gets the lock again; see why it " \
 	      "lost its way to the lock and to the other nodes")	\
