@@ -28,6 +28,7 @@
 #define LEAVE_MS 300
 /* ctdb acts on the end of stdout; only then may the other one take it. */
 #define HEED_MS 100
+#define REMIND_MS 20
 #define VOTES_EVERY_MS 50
 /* A next helper waits for so long at most. */
 #define STAY_LOOK_MS 20
@@ -461,11 +462,20 @@ static void end_leadership(const struct hold *hold)
 	}
 }
 
-/* While it believes to have the lock it would not elect. */
+/*
+ * While it believes to have the lock it would not elect: only now. And it
+ * believes itself if it has just told everybody that it leads.
+ */
 static void have_elected(const struct hold *hold)
 {
+	const uint64_t until = lock_now() + HEED_MS;
+
 	if (hold->session != NULL) {
 		recoverd_elect(hold->session);
+	}
+	while (lock_now() < until) {
+		poll(NULL, 0, REMIND_MS);
+		end_leadership(hold);
 	}
 }
 
@@ -484,18 +494,19 @@ static void end_stdout(void)
 
 static void leave(struct hold *hold)
 {
+	/* ctdb tells us to end when it has seen the end of stdout. */
+	const bool lost = hold->taken && !is_over(hold);
 	uint64_t until;
 	uint8_t i;
 
 	/* From here on ctdb does not believe any more that we hold it. */
 	gate_tell(hold->gate_fd, false, 0);
-	if (hold->taken && !is_over(hold)) {
+	if (lost) {
 		end_leadership(hold);
 	}
 	end_stdout();
-	if (hold->taken && !is_over(hold)) {
+	if (lost) {
 		have_elected(hold);
-		poll(NULL, 0, HEED_MS);
 	}
 	hold->taken = false;
 	lease_release(hold->lease);
@@ -505,6 +516,9 @@ static void leave(struct hold *hold)
 			send_copy(hold, i, false);
 		}
 		wait_for(hold, 10);
+		if (lost) {
+			end_leadership(hold);
+		}
 	}
 }
 
