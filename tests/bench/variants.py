@@ -154,7 +154,7 @@ class Server:
         found = []
         for node in self.nodes():
             with open(os.path.join(self.lab.folder, node, 'loops')) as loops:
-                found += loops.read().split()
+                found += [line.split()[0] for line in loops]
         return found
 
     def groups(self):
