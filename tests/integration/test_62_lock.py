@@ -116,6 +116,47 @@ def test_lock_holder_is_banned(lab):
         holds, 'ctdb', 'status'))
 
 
+# Says "I lead" once more to the recovery daemon of node PNN as soon as that has
+# begun to take the lock anew: as its own message that was on the way till then.
+LATE = """
+import socket, struct, sys, time
+pnn = int(sys.argv[1])
+log = open('/var/log/ctdb/log.ctdb')
+log.seek(0, 2)
+ctdbd = socket.socket(socket.AF_UNIX)
+ctdbd.connect('/run/ctdb/ctdbd.socket')
+end = time.monotonic() + 30
+while 'Attempting to take cluster lock' not in log.readline():
+    assert time.monotonic() < end
+    time.sleep(0.0005)
+ctdbd.send(struct.pack('<8IQII', 48, 0x43544442, 1, 0, 5, pnn, pnn, 0,
+                       0xF101000000000000, 4, pnn))
+open('/tmp/late', 'w').close()
+"""
+
+
+def test_lock_holder_is_told_late(lab):
+    """Who lost the lock and then hears that it leads is not banned (R13).
+    """
+    holds = holder(lab)
+    bans = lab.log(holds).count('Banning this node')
+    lab.on(holds, 'rm', '-f', '/tmp/late')
+    lab.on(holds, 'sh', '-c', 'python3 -c "$0" $1 </dev/null >/dev/null 2>&1 &',
+           LATE, holds[1:])
+    for node in ('n0', 'n1'):
+        lab.tb('disk', node, MAILBOX, 'away')
+    for command in ('lose n0 ic both', 'split lan0', 'split lan1'):
+        lab.tb(*command.split())
+    lab.wait('told late', lambda: lab.ok(holds, 'test', '-e', '/tmp/late'), 30)
+    lab.wait('L003 told', lambda: heard(lab, holds, 'L003'))
+    lab.tb('mend')
+    for node in ('n0', 'n1'):
+        lab.tb('disk', node, MAILBOX, 'back')
+    lab.wait('a holder', lambda: is_held(lab))
+    lab.wait('served', lambda: writes(lab) and writes(lab, 'BETA'))
+    assert lab.log(holds).count('Banning this node') == bans
+
+
 def test_lock_helper_hangs(lab):
     """The helper alone is stopped and goes on: too late, and it ends.
     """
