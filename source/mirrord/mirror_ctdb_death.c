@@ -47,7 +47,7 @@
 
 /* The kernel of a node in the same rack answers within one of these. */
 #define SILENT_MS 100
-/* arpd cuts the connections just before; ctdbd says so in a few ms. */
+/* Once its connections are cut ctdbd says so in a few ms. */
 #define DISCONNECTED_MS 500
 /* An answer of a daemon that is there. */
 #define ANSWER_MS 1000
@@ -338,6 +338,8 @@ static enum outcome confirm(struct death *death)
 		    session_now() >= silent_until) {
 			is_cut = true;
 			cut(death);
+			/* What that took does not count. */
+			until = session_now() + DISCONNECTED_MS;
 		}
 		if (is_connected(death) && session_now() > until) {
 			return lives(death, "ctdb has a connection to it");

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -36,6 +37,7 @@ struct world {
 	/* given */
 	const char *address;	/* of the dead node */
 	bool connected;
+	bool cut_slowly;	/* only then it is not connected */
 	bool with_lock;
 	bool held;		/* from the beginning */
 	bool grants;		/* an election gets the lock */
@@ -117,6 +119,11 @@ static void send_message(uint64_t srvid, const void *data, uint32_t length)
 
 /* -------------------------------------------------------------------- ctdbd */
 
+static bool is_connected(const struct world *world)
+{
+	return world->connected && access(in_folder("cut"), F_OK) != 0;
+}
+
 static uint32_t push_node(uint8_t *at, uint32_t pnn, uint32_t flags,
 			  const char *address)
 {
@@ -147,7 +154,8 @@ static void on_control(const struct world *world, uint32_t opcode,
 		numbers[0] = 3;
 		memcpy(data, numbers, 4);
 		length += push_node(data + length, DEAD,
-				    world->connected ? 0 : 1, world->address);
+				    is_connected(world) ? 0 : 1,
+				    world->address);
 		length += push_node(data + length, OWN, 0, "127.0.0.1");
 		length += push_node(data + length, 2,
 				    world->other_leader != 0 ? 0 : 1,
@@ -298,11 +306,30 @@ static void write_helper(const char *name, char letter, const char *commands)
 	chmod(path, 0755);
 }
 
-static pid_t start(void)
+/* ctdb's connections are cut by a command: here by one that dawdles. */
+static void replace_ss(void)
+{
+	FILE *file = fopen(in_folder("ss"), "w");
+
+	assert_non_null(file);
+	fprintf(file, "#!/bin/bash\nsleep 0.8\n: >%s\n", in_folder("cut"));
+	fclose(file);
+	chmod(in_folder("ss"), 0755);
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount(in_folder("ss"), "/usr/bin/ss", NULL, MS_BIND, NULL) != 0) {
+		_exit(126);
+	}
+}
+
+static pid_t start(const struct world *world)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		if (world->cut_slowly) {
+			replace_ss();
+		}
 		setenv("CTDB_SOCKET", in_folder("socket"), 1);
 		setenv("CTDB_HELPER_BINDIR", folder, 1);
 		execl("build/mirror-ctdb-death", "mirror-ctdb-death", "-l",
@@ -339,6 +366,7 @@ static void run(struct world *world)
 	}
 	world->recoveries_held = world->takeovers_held = 77;
 	unlink(in_folder("ran"));
+	unlink(in_folder("cut"));
 	unlink(in_folder("socket"));
 	write_helper("ctdb_recovery_helper", 'r', world->recovery);
 	write_helper("ctdb_takeover_helper", 't', world->takeover);
@@ -348,7 +376,7 @@ static void run(struct world *world)
 	assert_int_equal(bind(listener, (struct sockaddr *)&address,
 			      sizeof(address)), 0);
 	assert_int_equal(listen(listener, 1), 0);
-	pid = start();
+	pid = start(world);
 	client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	close(listener);
 	while (session_now() < until) {
@@ -473,6 +501,17 @@ static void test_connected(void **state)
 	nothing_done(&world);
 }
 
+/* Seen to fail where the time that the cut takes counts. */
+static void test_cut_takes_long(void **state)
+{
+	struct world world = { .with_lock = true, .held = true,
+		.connected = true, .cut_slowly = true };
+
+	run(&world);
+	assert_string_equal(world.ran, "rt");
+	assert_int_equal(world.status, 0);
+}
+
 /* ctdbd there may be gone, and be back: its node is not dead. */
 static void test_kernel_answers(void **state)
 {
@@ -540,6 +579,7 @@ int main(void)
 		cmocka_unit_test(test_another_leads),
 		cmocka_unit_test(test_without_lock),
 		cmocka_unit_test(test_connected),
+		cmocka_unit_test(test_cut_takes_long),
 		cmocka_unit_test(test_kernel_answers),
 		cmocka_unit_test(test_excluded),
 		cmocka_unit_test(test_busy),
