@@ -116,7 +116,7 @@ def test_lock_holder_is_banned(lab):
         holds, 'ctdb', 'status'))
 
 
-# Says "I lead" once more to the recovery daemon of node PNN as soon as that has
+# Says "I lead" still to the recovery daemon of node PNN when that has
 # begun to take the lock anew: as its own message that was on the way till then.
 LATE = """
 import socket, struct, sys, time
@@ -129,8 +129,10 @@ end = time.monotonic() + 30
 while 'Attempting to take cluster lock' not in log.readline():
     assert time.monotonic() < end
     time.sleep(0.0005)
-ctdbd.send(struct.pack('<8IQII', 48, 0x43544442, 1, 0, 5, pnn, pnn, 0,
-                       0xF101000000000000, 4, pnn))
+for _ in range(5):
+    ctdbd.send(struct.pack('<8IQII', 48, 0x43544442, 1, 0, 5, pnn, pnn, 0,
+                           0xF101000000000000, 4, pnn))
+    time.sleep(0.012)
 open('/tmp/late', 'w').close()
 """
 
