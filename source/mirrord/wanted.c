@@ -190,14 +190,15 @@ static void look(void *private_data)
 		}
 		return;
 	}
-	if (wish->adding != NULL) {
-		return;
-	}
+	/* With ctdb's tool: a move that was refused it tries again after three
+	 * seconds, and somebody may have moved the address on by then. */
 	if (address_is_here(service->addresses[0])) {
 		talloc_free(wish);
 		return;
 	}
-	add(wish, service->addresses[0]);
+	if (wish->adding == NULL) {
+		add(wish, service->addresses[0]);
+	}
 }
 
 /* ----------------------------------------------------------------- requests */
