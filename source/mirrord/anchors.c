@@ -25,6 +25,9 @@
 #define OTHERS_MS 4000
 #define COMMAND_MS 30000
 #define AGAIN_MS 10000
+/* After a change ctdb is told again what its file says; what an administrator
+ * takes from it at another time stays away. */
+#define CHANGE_MS 30000
 #define FILE_NAME "public_addresses"
 #define FILE_MAX (1 << 20)
 
@@ -33,7 +36,8 @@ enum doing { NOTHING, ADDING, REMOVING, PLACING };
 struct anchors {
 	struct mirrord *mirrord;
 	struct timer *timer;
-	uint64_t since;		/* ms, when the configuration changed */
+	uint64_t since;		/* ms, when the configuration was read */
+	uint64_t changed;	/* ms, when it was another one; 0: never */
 	uint64_t not_before;	/* ms, after a failure */
 	bool file_is_right;
 	struct tevent_req *writing;
@@ -128,21 +132,27 @@ static int replace_file(const char *path, const char *text)
 	return ret;
 }
 
+static char *file_path(TALLOC_CTX *mem_ctx, const struct mirrord *mirrord)
+{
+	const char *base = getenv("CTDB_BASE");
+	char *folder = talloc_strdup(mem_ctx, mirrord->config->nodes_file);
+
+	return talloc_asprintf(mem_ctx, "%s/" FILE_NAME, base != NULL ? base :
+			       dirname(folder));
+}
+
 /* In a child: the disk of /etc may be slow. */
 static int write_file(int out, void *private_data)
 {
 	const struct mirrord *mirrord = private_data;
 	TALLOC_CTX *frame = talloc_new(NULL);
-	const char *base = getenv("CTDB_BASE");
-	char *folder = talloc_strdup(frame, mirrord->config->nodes_file);
 	char *problem = NULL;
 	char *path, *text, *next;
 	int ret;
 
 	child_close_sockets(out);
 	child_close_directories();
-	path = talloc_asprintf(frame, "%s/" FILE_NAME, base != NULL ? base :
-			       dirname(folder));
+	path = file_path(frame, mirrord);
 	text = read_file(frame, path, &ret);
 	if (ret != 0) {
 		dprintf(out, "%s: %s\n", path, strerror(ret));
@@ -260,6 +270,38 @@ static void tell(struct anchors *anchors, enum doing doing,
 	talloc_free(frame);
 }
 
+/* The line is the administrator's: ctdb read it when it started, and was told
+ * to forget it when the service was stopped. */
+static void tell_line(struct anchors *anchors,
+		      const struct config_service *service)
+{
+	static const char add[] =
+		"line=$(awk -v a=\"$1/\" 'index($1, a) == 1' \"$2\") && "
+		"[ -n \"$line\" ] || "
+		"{ echo \"no line in $2, and no prefix in the registry\"; "
+		"exit 1; }\n"
+		"exec ctdb addip $line";
+	TALLOC_CTX *frame = talloc_new(anchors);
+	const char *argv[] = {
+		"/bin/sh", "-c", add, "sh", service->addresses[0],
+		file_path(frame, anchors->mirrord), NULL
+	};
+
+	if (argv[5] != NULL) {
+		talloc_free(anchors->address);
+		anchors->address = talloc_strdup(anchors,
+						 service->addresses[0]);
+		anchors->telling = child_command_send(
+			anchors, anchors->mirrord->ev, argv, COMMAND_MS, NULL,
+			NULL);
+	}
+	if (anchors->telling != NULL) {
+		anchors->doing = ADDING;
+		tevent_req_set_callback(anchors->telling, told, anchors);
+	}
+	talloc_free(frame);
+}
+
 /* What ctdbd of this node does not know yet. */
 static enum doing wanted(struct anchors *anchors,
 			 const struct config_service *service)
@@ -276,8 +318,12 @@ static enum doing wanted(struct anchors *anchors,
 			(int)mirrord->nodes->own && others_first ?
 			NOTHING : REMOVING;
 	}
-	return service->places[0].prefix == 0 ||
-		(service->home != mirrord->nodes->own && others_first &&
+	if (service->places[0].prefix == 0 &&
+	    (anchors->changed == 0 ||
+	     service_now() - anchors->changed > CHANGE_MS)) {
+		return NOTHING;
+	}
+	return (service->home != mirrord->nodes->own && others_first &&
 		 ctdb_view_connected(mirrord->view, service->home)) ?
 		NOTHING : ADDING;
 }
@@ -310,6 +356,10 @@ static void look(void *private_data)
 	for (; *s != NULL; s++) {
 		enum doing doing = wanted(anchors, *s);
 
+		if (doing == ADDING && (*s)->places[0].prefix == 0) {
+			tell_line(anchors, *s);
+			break;
+		}
 		if (doing != NOTHING) {
 			tell(anchors, doing, *s);
 			break;
@@ -317,11 +367,17 @@ static void look(void *private_data)
 	}
 }
 
-void anchors_configure(struct anchors *anchors)
+static void begin(struct anchors *anchors)
 {
 	anchors->since = service_now();
 	anchors->not_before = 0;
 	anchors->file_is_right = false;
+}
+
+void anchors_configure(struct anchors *anchors)
+{
+	begin(anchors);
+	anchors->changed = service_now();
 }
 
 int anchors_new(struct mirrord *mirrord, struct anchors **_anchors)
@@ -332,7 +388,7 @@ int anchors_new(struct mirrord *mirrord, struct anchors **_anchors)
 		return ENOMEM;
 	}
 	anchors->mirrord = mirrord;
-	anchors_configure(anchors);
+	begin(anchors);
 	anchors->timer = timer_start(anchors, mirrord->ev, LOOK_MS, look,
 				     anchors);
 	*_anchors = anchors;

@@ -10,6 +10,8 @@
  *
  * ctdbd of this node is told by `ctdb addip' and `ctdb delip', which stop no
  * takeover of other addresses (`ctdb reloadips' does, for as long as it runs).
+ * The lines of others are read again when the configuration changes: a service
+ * that was stopped comes back with the line that its administrator wrote.
  * A new address comes to ctdbd of its home first, so that it begins there; one
  * that is stopped leaves ctdbd of the node that has it last, so that it does
  * not move.
