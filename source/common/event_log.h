@@ -109,6 +109,9 @@
 	EVENT(NOT_ADDED, "M048", "addresses-not-added", LOG_ERR,	\
 	      "See ctdb's log; ctdb ip tells where it wants the "	\
 	      "address, ctdb moveip moves it")				\
+	EVENT(DISK_NOT_KEPT, "M049", "disk-not-kept", LOG_WARNING,	\
+	      "Make room there. Without it nobody notices when the "	\
+	      "device's name means another disk after a boot")		\
 	EVENT(REJOINS, "M045", "rejoins", LOG_NOTICE, "")		\
 	EVENT(REPLAY_TROUBLE, "M041", "replay-trouble", LOG_WARNING,	\
 	      "Compare the named file with what its user expects; the "	\

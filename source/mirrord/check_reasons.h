@@ -71,6 +71,10 @@ enum check_severity {
 	  "correct mirror:VOLUME device")				\
 	R(DEVICE_UNREADABLE, "device-unreadable", FAILS,		\
 	  "See the kernel's log, and whether this node is fenced off it") \
+	R(DEVICE_CHANGED, "device-changed", FAILS,			\
+	  "Use a name that stays the same disk: /dev/disk/by-id/...; if " \
+	  "the disk was replaced on purpose, remove what this node kept " \
+	  "of it, /var/lib/samba-mirror/disks/VOLUME")			\
 	R(DEVICE_DIFFERS, "device-differs", FAILS,			\
 	  "Use a name that is the same disk everywhere: "		\
 	  "/dev/disk/by-id/...")					\

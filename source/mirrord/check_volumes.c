@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "check.h"
 #include "facts.h"
+#include "known_disk.h"
 #include "mount.h"
 
 static bool is_owner(const struct check *check)
@@ -20,17 +21,25 @@ static bool is_owner(const struct check *check)
 static void check_device(struct check *check,
 			 const struct config_volume *volume)
 {
+	char *problem, *id, *known;
 	struct stat st;
-	char *problem;
 
 	if (stat(volume->device, &st) == -1 || !S_ISBLK(st.st_mode)) {
 		check_found(check, CHECK_DEVICE_MISSING, "volume %s: %s is no "
 			    "disk of this node", volume->name, volume->device);
 		return;
 	}
-	if (facts_device(check->ctx, volume->device, &problem) == NULL) {
+	id = facts_device(check->ctx, volume->device, &problem);
+	if (id == NULL) {
 		check_found(check, CHECK_DEVICE_UNREADABLE, "volume %s: %s: %s",
 			    volume->name, volume->device, problem);
+		return;
+	}
+	known = known_disk_kept(check->ctx, KNOWN_DISK_FOLDER, volume);
+	if (known != NULL && strcmp(id, known) != 0) {
+		check_found(check, CHECK_DEVICE_CHANGED, "volume %s: %s is %s, "
+			    "and this node had it on %s", volume->name,
+			    volume->device, id, known);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <talloc.h>
 #include <unistd.h>
@@ -222,6 +223,26 @@ struct tevent_req *label_write_send(TALLOC_CTX *mem_ctx,
 int label_write_recv(struct tevent_req *req)
 {
 	return job_recv(req);
+}
+
+int label_volume_read(TALLOC_CTX *mem_ctx, int root_fd, char **name)
+{
+	char text[NAME_MAX + 1];
+	ssize_t n;
+
+	*name = NULL;
+	n = fgetxattr(root_fd, LABEL_VOLUME_XATTR, text, sizeof(text));
+	if (n == -1) {
+		return errno == ENODATA ? 0 : errno;
+	}
+	*name = talloc_strndup(mem_ctx, text, (size_t)n);
+	return *name != NULL ? 0 : ENOMEM;
+}
+
+int label_volume_write(int root_fd, const char *name)
+{
+	return fsetxattr(root_fd, LABEL_VOLUME_XATTR, name, strlen(name),
+			 0) == -1 ? errno : 0;
 }
 
 const char *label_protection_name(enum label_protection protection)

@@ -35,6 +35,7 @@
 #include "../common/mirror_id.h"
 
 #define LABEL_XATTR "trusted.samba-mirror"
+#define LABEL_VOLUME_XATTR "trusted.samba-mirror.volume"
 
 enum label_protection {
 	LABEL_CLEAN = 1,
@@ -88,6 +89,15 @@ struct tevent_req *label_write_send(TALLOC_CTX *mem_ctx,
 				    const struct label *found,
 				    const struct label *label);
 int label_write_recv(struct tevent_req *req);
+
+/*
+ * Whose label it is, the volume's name: so that no disk is ever served as
+ * another volume, or gets its records. *name (child of mem_ctx) is NULL if
+ * nobody has written it yet. 0 or errno.
+ */
+int label_volume_read(TALLOC_CTX *mem_ctx, int root_fd, char **name);
+/* Durable with the label that is written next. 0 or errno. */
+int label_volume_write(int root_fd, const char *name);
 
 const char *label_protection_name(enum label_protection protection);
 /* "generation 7, mirrored by node 1", child of mem_ctx. */

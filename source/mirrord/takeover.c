@@ -10,6 +10,7 @@
 #include "../common/event_log.h"
 #include "ctdb_view.h"
 #include "fence.h"
+#include "known_disk.h"
 #include "mount.h"
 #include "mount_cluster.h"
 #include "nodes.h"
@@ -323,6 +324,35 @@ static void mount_finished(struct tevent_req *req)
 	mounted(takeover);
 }
 
+static void mount_now(struct takeover *takeover)
+{
+	struct service_volume *volume = takeover->volume;
+
+	takeover->request = mount_send(takeover, volume->mirrord->ev,
+				       volume->config);
+	if (takeover->request == NULL) {
+		cannot_mount(takeover, talloc_strdup(volume, "out of memory"));
+		return;
+	}
+	tevent_req_set_callback(takeover->request, mount_finished, takeover);
+}
+
+static void looked(struct tevent_req *req)
+{
+	struct takeover *takeover = tevent_req_callback_data(req,
+							     struct takeover);
+	char *problem;
+
+	known_disk_look_recv(req, takeover, takeover->volume->config,
+			     &takeover->disk, &problem);
+	TALLOC_FREE(takeover->request);
+	if (problem != NULL) {
+		cannot_mount(takeover, problem);
+		return;
+	}
+	mount_now(takeover);
+}
+
 static void answered(struct tevent_req *req)
 {
 	struct takeover *takeover = tevent_req_callback_data(req,
@@ -384,11 +414,11 @@ void takeover_mount(struct service_volume *volume)
 		problem = talloc_asprintf(
 			volume, "%s: %s", config->mount_point, other);
 	} else {
-		takeover->request = mount_send(takeover, volume->mirrord->ev,
-					       config);
+		takeover->request = known_disk_look_send(
+			takeover, volume->mirrord->ev, config);
 		if (takeover->request != NULL) {
-			tevent_req_set_callback(takeover->request,
-						mount_finished, takeover);
+			tevent_req_set_callback(takeover->request, looked,
+						takeover);
 			return;
 		}
 		problem = talloc_strdup(volume, "out of memory");

@@ -14,6 +14,8 @@ struct takeover {
 	int root_fd;		/* from REPLAYING on */
 	struct label label;	/* as found */
 	struct label next;	/* being written */
+	char *disk;		/* to be kept (known_disk.h), or NULL */
+	bool named;		/* the label says which volume it is of */
 	bool local;		/* the store is ours */
 	uint64_t sealed_at;	/* ns of state_page_clock(), of the store at
 				   another node; 0: it was not fetched */

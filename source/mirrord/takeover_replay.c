@@ -29,6 +29,7 @@
 #include "child.h"
 #include "fence.h"
 #include "fetch.h"
+#include "known_disk.h"
 #include "nodes.h"
 #include "partner.h"
 #include "peer.h"
@@ -41,6 +42,13 @@
 static void fail(struct takeover *takeover, char *problem)
 {
 	takeover_end(takeover, SERVICE_EVENT_FAILED, SERVICE_FAILED, problem);
+}
+
+static void cannot_label(struct takeover *takeover, int ret)
+{
+	fail(takeover, talloc_asprintf(
+		takeover->volume, "cannot write the label of the volume: %s",
+		strerror(ret)));
 }
 
 /* On a cluster file system others can write labels, too. */
@@ -89,6 +97,10 @@ static void serve(struct takeover *takeover)
 			    NULL);
 	takeover->root_fd = -1;
 	volume->timeline.done = takeover_time(volume);
+	if (takeover->disk != NULL) {
+		known_disk_keep_later(mirrord, volume->config,
+				      takeover->disk);
+	}
 	event_log(EVENT_TAKEOVER_DONE, "volume %s: served after %" PRIu64
 		  " ms (checked %" PRIu64 ", fenced %" PRIu64 ", mounted %"
 		  PRIu64 ", replayed %" PRIu64 ": %" PRIu64 " records, %"
@@ -147,9 +159,7 @@ static void complete_labelled(struct tevent_req *req)
 	ret = label_write_recv(req);
 	TALLOC_FREE(takeover->request);
 	if (ret != 0) {
-		fail(takeover, talloc_asprintf(
-			volume, "cannot write the label of the volume: %s",
-			strerror(ret)));
+		cannot_label(takeover, ret);
 		return;
 	}
 	volume->forget_locks = false;
@@ -234,6 +244,16 @@ static void label_complete(struct takeover *takeover)
 	if (takeover->label.protection != LABEL_CLEAN ||
 	    takeover->volume->forget_locks) {
 		takeover->next.lock_space = takeover->next.generation;
+	}
+	if (!takeover->named) {
+		int ret = label_volume_write(takeover->root_fd,
+					     takeover->volume->config->name);
+
+		if (ret != 0) {
+			cannot_label(takeover, ret);
+			return;
+		}
+		takeover->named = true;
 	}
 	takeover->request = label_write_send(takeover, takeover->mirrord->ev,
 					     takeover->root_fd,
@@ -476,9 +496,7 @@ static void claim_labelled(struct tevent_req *req)
 	ret = label_write_recv(req);
 	TALLOC_FREE(takeover->request);
 	if (ret != 0) {
-		fail(takeover, talloc_asprintf(
-			volume, "cannot write the label of the volume: %s",
-			strerror(ret)));
+		cannot_label(takeover, ret);
 		return;
 	}
 	replay_start(takeover, partner_store(takeover->mirrord->partner,
@@ -533,9 +551,7 @@ static void volume_claimed(struct tevent_req *req)
 	ret = label_write_recv(req);
 	TALLOC_FREE(takeover->request);
 	if (ret != 0) {
-		fail(takeover, talloc_asprintf(
-			takeover->volume, "cannot write the label of the "
-			"volume: %s", strerror(ret)));
+		cannot_label(takeover, ret);
 		return;
 	}
 	takeover->claimed_at = state_page_clock();
@@ -641,9 +657,34 @@ static void ask_holder(struct takeover *takeover)
 	tevent_req_set_callback(takeover->request, holder_answered, takeover);
 }
 
+/* R11: another volume's label says nothing of this one's records. */
+static bool is_anothers(struct takeover *takeover, const char *name)
+{
+	struct service_volume *volume = takeover->volume;
+	const struct config_volume *config = volume->config;
+
+	takeover->named = name != NULL;
+	if (name == NULL || strcmp(name, config->name) == 0) {
+		return false;
+	}
+	takeover_end(takeover, SERVICE_EVENT_REFUSED, SERVICE_FAILED,
+		     talloc_asprintf(
+		volume, "what is on %s is the volume %s. Use a name that is "
+		"the same disk everywhere (/dev/disk/by-id/...); if the volume "
+		"was given another name: mount it by hand, setfattr -x "
+		LABEL_VOLUME_XATTR " MOUNTPOINT, unmount it",
+		config->cluster ? config->mount_point : config->device, name));
+	/* Another node may have the right one. */
+	if (volume->failures > 1) {
+		move_away(volume);
+	}
+	return true;
+}
+
 void takeover_replay(struct service_volume *volume)
 {
 	struct takeover *takeover = takeover_get(volume);
+	char *name = NULL;
 	int ret = 0;
 
 	if (takeover == NULL) {
@@ -661,11 +702,17 @@ void takeover_replay(struct service_volume *volume)
 	} else {
 		ret = label_read(takeover->root_fd, &takeover->label);
 	}
+	if (ret == 0) {
+		ret = label_volume_read(takeover, takeover->root_fd, &name);
+	}
 	if (ret != 0) {
 		fail(takeover, talloc_asprintf(
 			volume, "cannot read the label of the volume: %s",
 			ret == EPROTO ? "it was written by a newer version" :
 			ret == EBADMSG ? "it is damaged" : strerror(ret)));
+		return;
+	}
+	if (is_anothers(takeover, name)) {
 		return;
 	}
 	takeover->next = takeover->label;

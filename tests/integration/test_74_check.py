@@ -63,6 +63,8 @@ def tunable(name, wrong, right):
             lambda lab: lab.on('n1', 'ctdb', 'setvar', name, str(right)))
 
 
+KNOWN_DISK = '/var/lib/samba-mirror/disks/alpha'
+
 # Reasons, how to break it and to mend it, options. ALPHA is on n0, n1 is asked.
 BROKEN = (
     ({'no-fence'}, (lambda lab: delparm(lab, 'fence command'),
@@ -80,8 +82,12 @@ BROKEN = (
     # It is the one of BETA, which n1 has mounted.
     ({'device-differs', 'mounted-elsewhere'},
      (lambda lab: sh(lab, 'mv /dev/disk0 /dev/hidden && '
-                          'ln -s disk1 /dev/disk0'),
+                          'ln -s disk1 /dev/disk0; rm -f ' + KNOWN_DISK),
       lambda lab: sh(lab, 'mv -T /dev/hidden /dev/disk0'))),
+    ({'device-changed'},
+     (lambda lab: sh(lab, 'mkdir -p $(dirname %s); echo ext4:%s /dev/disk0 '
+                     '>%s' % (KNOWN_DISK, '0' * 36, KNOWN_DISK)),
+      lambda lab: sh(lab, 'rm ' + KNOWN_DISK))),
     ({'mount-point-missing'},
      (lambda lab: sh(lab, 'rmdir /srv/alpha'),
       lambda lab: sh(lab, 'mkdir /srv/alpha'))),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What a takeover waits for: nobody is fenced before ctdb has decided (R13),
- * nothing is served while the old owner may still answer (R12). Links, the
- * fence, the disk and the store are stubbed.
+ * nothing is served while the old owner may still answer (R12), no other disk
+ * is taken for the volume's (R11). Links, the fence, the disk and the store are
+ * stubbed.
  */
 
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include "ctdb_view.h"
 #include "fence.h"
 #include "fetch.h"
+#include "known_disk.h"
 #include "mount.h"
 #include "nodes.h"
 #include "owner.h"
@@ -42,6 +44,12 @@ static struct {
 	uint32_t writes;
 	bool guarded;
 	struct tevent_req *write;
+	enum mount_state mounted;
+	uint32_t mounts;
+	struct tevent_req *look;
+	bool another_disk;
+	const char *name;	/* whose label it is */
+	uint32_t names;		/* written */
 	bool ended;
 	enum service_event event;
 	enum service_result result;
@@ -102,14 +110,37 @@ uint64_t fence_time(uint32_t node)
 int mount_look(TALLOC_CTX *mem_ctx, const struct config_volume *volume,
 	       enum mount_state *state, char **other)
 {
-	*state = MOUNT_HERE;
+	*state = stub.mounted;
 	return 0;
+}
+
+struct tevent_req *known_disk_look_send(TALLOC_CTX *mem_ctx,
+					struct tevent_context *ev,
+					const struct config_volume *volume)
+{
+	stub.look = pending(mem_ctx);
+	return stub.look;
+}
+
+void known_disk_look_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
+			  const struct config_volume *volume,
+			  char **id, char **problem)
+{
+	*id = NULL;
+	*problem = stub.another_disk ? talloc_strdup(mem_ctx, "another") :
+		NULL;
+}
+
+void known_disk_keep_later(struct mirrord *mirrord,
+			   const struct config_volume *volume, const char *id)
+{
 }
 
 struct tevent_req *mount_send(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 			      const struct config_volume *volume)
 {
-	return NULL;
+	stub.mounts++;
+	return pending(mem_ctx);
 }
 
 int mount_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx, char **problem)
@@ -220,6 +251,20 @@ int label_read(int root_fd, struct label *label)
 	return 0;
 }
 
+int label_volume_read(TALLOC_CTX *mem_ctx, int root_fd, char **name)
+{
+	*name = stub.name != NULL ? talloc_strdup(mem_ctx, stub.name) : NULL;
+	return 0;
+}
+
+int label_volume_write(int root_fd, const char *name)
+{
+	assert_string_equal(name, "data");
+	assert_int_equal(stub.writes, 0);	/* the label follows */
+	stub.names++;
+	return 0;
+}
+
 struct label label_next(const struct label *label, uint32_t owner,
 			enum label_protection protection)
 {
@@ -290,6 +335,8 @@ static int make_world(void **state)
 						    struct service_volume);
 
 	memset(&stub, 0, sizeof(stub));
+	stub.mounted = MOUNT_HERE;
+	stub.name = "data";
 	service->name = "FILES";
 	volume_config->name = "data";
 	volume_config->device = "/dev/null";
@@ -431,6 +478,70 @@ static void test_not_to_be_fenced(void **state)
 	assert_int_equal(stub.fences, 0);
 }
 
+/* ------------------------------------------------------ is it the right disk */
+
+static void test_another_disk_is_not_mounted(void **state)
+{
+	struct service_volume *volume = *state;
+
+	stub.mounted = MOUNT_NONE;
+	stub.another_disk = true;
+	volume->state = SERVICE_MOUNTING;
+	takeover_mount(volume);
+	assert_int_equal(stub.mounts, 0);
+	assert_false(stub.ended);
+	tevent_req_done(stub.look);
+	assert_int_equal(stub.mounts, 0);
+	assert_int_equal(stub.event, SERVICE_EVENT_FAILED);
+	assert_int_equal(stub.result, SERVICE_FAILED);
+
+	takeover_abort(volume);
+	stub.ended = false;
+	stub.another_disk = false;
+	takeover_mount(volume);
+	assert_int_equal(stub.mounts, 0);
+	tevent_req_done(stub.look);
+	assert_int_equal(stub.mounts, 1);
+	assert_false(stub.ended);
+}
+
+/* R11: no record is redone, no label written, it does not stay mounted. */
+static void test_anothers_label_is_refused(void **state)
+{
+	struct service_volume *volume = *state;
+
+	stub.label = (struct label){
+		.generation = 3, .owner = 1, .protection = LABEL_CLEAN
+	};
+	stub.name = "media";
+	volume->state = SERVICE_REPLAYING;
+	takeover_replay(volume);
+	run_for(volume, 10);
+	assert_true(stub.ended);
+	assert_int_equal(stub.event, SERVICE_EVENT_REFUSED);
+	assert_int_equal(stub.result, SERVICE_FAILED);
+	assert_int_equal(stub.writes, 0);
+}
+
+static void test_a_label_gets_its_name(void **state)
+{
+	struct service_volume *volume = *state;
+
+	stub.label = (struct label){ .protection = LABEL_CLEAN };
+	stub.name = NULL;
+	volume->state = SERVICE_REPLAYING;
+	takeover_replay(volume);
+	assert_int_equal(stub.names, 1);
+	assert_int_equal(stub.writes, 1);
+
+	stub.name = "data";
+	stub.writes = 0;
+	takeover_abort(volume);
+	takeover_replay(volume);
+	assert_int_equal(stub.names, 1);
+	assert_int_equal(stub.writes, 1);
+}
+
 /* ---------------------------------------------------- the old owner's lease */
 
 /* Returns how long after the call the label was written, in ms. */
@@ -531,6 +642,9 @@ int main(void)
 		TEST(test_patience_begins_anew),
 		TEST(test_fenced_once),
 		TEST(test_not_to_be_fenced),
+		TEST(test_another_disk_is_not_mounted),
+		TEST(test_anothers_label_is_refused),
+		TEST(test_a_label_gets_its_name),
 		TEST(test_lease_of_ours),
 		TEST(test_lease_of_the_disk),
 		TEST(test_lease_without_fence),
