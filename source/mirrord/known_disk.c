@@ -18,7 +18,7 @@
 /* A disk that does not answer for so long is mount's affair. */
 #define LOOK_MS 10000
 
-/* -------------------------------------------------------------- what is kept */
+/* ------------------------------------------------------------ what is kept */
 
 char *known_disk_kept(TALLOC_CTX *mem_ctx, const char *folder,
 		      const struct config_volume *volume)

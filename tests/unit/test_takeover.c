@@ -478,7 +478,7 @@ static void test_not_to_be_fenced(void **state)
 	assert_int_equal(stub.fences, 0);
 }
 
-/* ------------------------------------------------------ is it the right disk */
+/* ---------------------------------------------------- is it the right disk */
 
 static void test_another_disk_is_not_mounted(void **state)
 {
