@@ -196,6 +196,10 @@ static void file_written(struct tevent_req *req)
 
 /* -------------------------------------------------------------------- ctdbd */
 
+/* address: NULL: the one that the last command was of. */
+static void run(struct anchors *anchors, enum doing doing,
+		const char *address, const char *const *argv);
+
 static void told(struct tevent_req *req)
 {
 	static const char *const done[] = {
@@ -225,14 +229,22 @@ static void told(struct tevent_req *req)
 	ctdb_view_hurry(anchors->mirrord->view);
 	if (ret == 0 && doing == REMOVING) {
 		/* One that is here goes with the next run only. */
-		anchors->telling = child_command_send(
-			anchors, anchors->mirrord->ev, again, COMMAND_MS,
-			NULL, NULL);
-		if (anchors->telling != NULL) {
-			anchors->doing = PLACING;
-			tevent_req_set_callback(anchors->telling, told,
-						anchors);
-		}
+		run(anchors, PLACING, NULL, again);
+	}
+}
+
+static void run(struct anchors *anchors, enum doing doing,
+		const char *address, const char *const *argv)
+{
+	if (address != NULL) {
+		talloc_free(anchors->address);
+		anchors->address = talloc_strdup(anchors, address);
+	}
+	anchors->telling = child_command_send(anchors, anchors->mirrord->ev,
+					      argv, COMMAND_MS, NULL, NULL);
+	if (anchors->telling != NULL) {
+		anchors->doing = doing;
+		tevent_req_set_callback(anchors->telling, told, anchors);
 	}
 }
 
@@ -257,15 +269,7 @@ static void tell(struct anchors *anchors, enum doing doing,
 	}
 	/* Without an interface the file told it already. */
 	if (argv[2] != NULL && (doing != ADDING || interface != NULL)) {
-		talloc_free(anchors->address);
-		anchors->address = talloc_strdup(anchors, address);
-		anchors->telling = child_command_send(
-			anchors, anchors->mirrord->ev, argv, COMMAND_MS, NULL,
-			NULL);
-	}
-	if (anchors->telling != NULL) {
-		anchors->doing = doing;
-		tevent_req_set_callback(anchors->telling, told, anchors);
+		run(anchors, doing, address, argv);
 	}
 	talloc_free(frame);
 }
@@ -288,16 +292,7 @@ static void tell_line(struct anchors *anchors,
 	};
 
 	if (argv[5] != NULL) {
-		talloc_free(anchors->address);
-		anchors->address = talloc_strdup(anchors,
-						 service->addresses[0]);
-		anchors->telling = child_command_send(
-			anchors, anchors->mirrord->ev, argv, COMMAND_MS, NULL,
-			NULL);
-	}
-	if (anchors->telling != NULL) {
-		anchors->doing = ADDING;
-		tevent_req_set_callback(anchors->telling, told, anchors);
+		run(anchors, ADDING, service->addresses[0], argv);
 	}
 	talloc_free(frame);
 }
