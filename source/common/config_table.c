@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "config_table.h"
+#include "replace_file.h"
 
 /*
  * All that we need of Samba's loadparm. smbd has it, and libsmbconf.so.0; the
@@ -222,23 +223,11 @@ int config_table_save(const struct config_table *table,
 	char *text = config_table_text(NULL, table);
 	char *path = talloc_asprintf(text, "%s/" CONFIG_IN_FORCE,
 				     run_directory);
-	char *temporary = talloc_asprintf(text, "%s.new", path);
-	size_t length = text != NULL ? strlen(text) : 0;
-	int ret = 0;
-	int fd;
+	int ret = ENOMEM;
 
-	if (text == NULL || path == NULL || temporary == NULL) {
-		talloc_free(text);
-		return ENOMEM;
-	}
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-		  O_NOFOLLOW, 0600);
-	if (fd == -1 || write(fd, text, length) != (ssize_t)length ||
-	    rename(temporary, path) == -1) {
-		ret = errno != 0 ? errno : ENOSPC;
-	}
-	if (fd != -1) {
-		close(fd);
+	if (text != NULL && path != NULL) {
+		/* The folder is on a tmpfs. */
+		ret = replace_file(path, 0600, false, text);
 	}
 	talloc_free(text);
 	return ret;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "../common/event_log.h"
+#include "../common/replace_file.h"
 #include "../common/timer.h"
 #include "anchors.h"
 #include "child.h"
@@ -108,30 +109,6 @@ static char *read_file(TALLOC_CTX *mem_ctx, const char *path, int *error)
 	return text;
 }
 
-static int replace_file(const char *path, const char *text)
-{
-	char *temporary = talloc_asprintf(NULL, "%s.mirror-new", path);
-	const size_t length = strlen(text);
-	int ret = 0;
-	int fd;
-
-	if (temporary == NULL) {
-		return ENOMEM;
-	}
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	errno = ENOSPC;
-	if (fd == -1 || write(fd, text, length) != (ssize_t)length ||
-	    fsync(fd) == -1 || rename(temporary, path) == -1) {
-		ret = errno;
-		unlink(temporary);
-	}
-	if (fd != -1) {
-		close(fd);
-	}
-	talloc_free(temporary);
-	return ret;
-}
-
 static char *file_path(TALLOC_CTX *mem_ctx, const struct mirrord *mirrord)
 {
 	const char *base = getenv("CTDB_BASE");
@@ -164,7 +141,7 @@ static int write_file(int out, void *private_data)
 		return ENOMEM;
 	}
 	if (strcmp(text, next) != 0) {
-		ret = replace_file(path, next);
+		ret = replace_file(path, 0644, true, next);
 		if (ret != 0) {
 			dprintf(out, "%s: %s\n", path, strerror(ret));
 			return ret;

@@ -3,13 +3,13 @@
 
 #include <sys/stat.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "../common/event_file.h"
 #include "../common/event_log.h"
+#include "../common/replace_file.h"
 #include "child.h"
 #include "facts.h"
 #include "job.h"
@@ -44,43 +44,18 @@ char *known_disk_kept(TALLOC_CTX *mem_ctx, const char *folder,
 	return kept;
 }
 
-static int write_all(const char *path, const char *device, const char *id)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int ret = 0;
-
-	if (fd == -1) {
-		return errno;
-	}
-	if (dprintf(fd, "%s %s\n", id, device) < 0 || fsync(fd) == -1) {
-		ret = errno;
-	}
-	close(fd);
-	return ret;
-}
-
 int known_disk_keep(const char *folder, const char *volume,
 		    const char *device, const char *id)
 {
-	char path[PATH_MAX], fresh[PATH_MAX];
-	int ret;
+	char *path = talloc_asprintf(NULL, "%s/%s", folder, volume);
+	char *line = talloc_asprintf(path, "%s %s\n", id, device);
+	int ret = ENOMEM;
 
-	if (snprintf(path, sizeof(path), "%s/%s", folder, volume) >=
-	    (int)sizeof(path) ||
-	    snprintf(fresh, sizeof(fresh), "%s/.%s", folder, volume) >=
-	    (int)sizeof(fresh)) {
-		return ENAMETOOLONG;
+	if (line != NULL) {
+		ret = mkdir(folder, 0700) == -1 && errno != EEXIST ? errno :
+			replace_file(path, 0600, true, line);
 	}
-	if (mkdir(folder, 0700) == -1 && errno != EEXIST) {
-		return errno;
-	}
-	ret = write_all(fresh, device, id);
-	if (ret == 0 && rename(fresh, path) == -1) {
-		ret = errno;
-	}
-	if (ret != 0) {
-		unlink(fresh);
-	}
+	talloc_free(path);
 	return ret;
 }
 

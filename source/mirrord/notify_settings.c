@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "../common/event_file.h"
 #include "../common/event_log.h"
+#include "../common/replace_file.h"
 #include "notify_settings.h"
 
 #define FILE_MAX 4096
@@ -29,31 +30,6 @@ static char *read_all(TALLOC_CTX *mem_ctx, const char *path)
 	return talloc_strndup(mem_ctx, buf, n > 0 ? (size_t)n : 0);
 }
 
-static int write_all(const char *path, const char *text)
-{
-	char *temporary = talloc_asprintf(NULL, "%s.new", path);
-	size_t length = strlen(text);
-	int ret = 0;
-	int fd;
-
-	if (temporary == NULL) {
-		return ENOMEM;
-	}
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-		  O_NOFOLLOW, 0600);
-	if (fd == -1 || write(fd, text, length) != (ssize_t)length) {
-		ret = errno;
-	}
-	if (fd != -1) {
-		close(fd);
-	}
-	if (ret == 0 && rename(temporary, path) == -1) {
-		ret = errno;
-	}
-	talloc_free(temporary);
-	return ret;
-}
-
 int notify_settings_store(const char *path, const struct mirror_config *config)
 {
 	TALLOC_CTX *frame = talloc_new(NULL);
@@ -70,7 +46,8 @@ int notify_settings_store(const char *path, const struct mirror_config *config)
 	if (before == NULL || text == NULL) {
 		ret = ENOMEM;
 	} else if (strcmp(before, text) != 0) {
-		ret = write_all(path, text);
+		/* Written at every start: it need not outlive a power cut. */
+		ret = replace_file(path, 0600, false, text);
 	}
 	talloc_free(frame);
 	return ret;
