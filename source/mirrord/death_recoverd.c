@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Dealing with ctdb's recovery daemon, see death_recoverd.h. */
 
+#include <sys/file.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 #include "death_recoverd.h"
@@ -26,6 +28,19 @@ struct hold {
 uint64_t recoverd_reply_srvid(void)
 {
 	return SRVID_TOOL | (uint64_t)(uint32_t)getpid();
+}
+
+bool recoverd_death_is_at_work(void)
+{
+	int fd = open(DEATH_LOCK_FILE, O_RDWR | O_CLOEXEC);
+	bool locked;
+
+	if (fd == -1) {
+		return false;
+	}
+	locked = flock(fd, LOCK_EX | LOCK_NB) == -1;
+	close(fd);
+	return locked;
 }
 
 /* ----------------------------------------------------------------- the lock */
@@ -125,6 +140,17 @@ int recoverd_elect(struct session *session)
 
 /* -------------------------------------------------------------- stand still */
 
+/* The node that stands still; negative: it is just doing one. */
+static int32_t who_holds(const struct session_message *reply)
+{
+	int32_t status = -1;
+
+	if (reply->length >= sizeof(status)) {
+		memcpy(&status, reply->data, sizeof(status));
+	}
+	return status;
+}
+
 static int hold(struct session *session, uint64_t srvid, uint32_t own,
 		uint32_t seconds, bool answered, uint64_t until)
 {
@@ -136,7 +162,7 @@ static int hold(struct session *session, uint64_t srvid, uint32_t own,
 		.seconds = seconds,
 	};
 	struct session_message *reply;
-	int32_t status = -1;
+	int32_t status;
 	int ret;
 
 	session_drop(session, recoverd_reply_srvid());
@@ -150,9 +176,7 @@ static int hold(struct session *session, uint64_t srvid, uint32_t own,
 	if (ret != 0) {
 		return ret;
 	}
-	if (reply->length >= sizeof(status)) {
-		memcpy(&status, reply->data, sizeof(status));
-	}
+	status = who_holds(reply);
 	talloc_free(reply);
 	return status == (int32_t)own ? 0 : EBUSY;
 }
@@ -178,6 +202,40 @@ int recoverd_hold_all_takeovers(struct session *session, uint32_t seconds)
 	return session_send(session, CTDB_CONNECTED_NODES,
 			    SRVID_DISABLE_TAKEOVER_RUNS, &message,
 			    sizeof(message));
+}
+
+int recoverd_hold_takeovers_of(struct session *session, uint64_t nodes,
+			       uint32_t own, uint32_t seconds, uint64_t until)
+{
+	const struct hold message = {
+		.reply_to = {
+			.node = own, .srvid = recoverd_reply_srvid(),
+		},
+		.seconds = seconds,
+	};
+	struct session_message *reply;
+	int ret;
+
+	session_drop(session, recoverd_reply_srvid());
+	ret = session_send(session, CTDB_CONNECTED_NODES,
+			   SRVID_DISABLE_TAKEOVER_RUNS, &message,
+			   sizeof(message));
+	while (ret == 0 && nodes != 0) {
+		int32_t who = -1;
+
+		ret = session_receive(session, session, recoverd_reply_srvid(),
+				      until, &reply);
+		if (ret != 0) {
+			break;
+		}
+		who = who_holds(reply);
+		talloc_free(reply);
+		if (who < 0 || who > 63) {
+			return EBUSY;
+		}
+		nodes &= ~(UINT64_C(1) << who);
+	}
+	return ret;
 }
 
 int recoverd_want_takeover(struct session *session)

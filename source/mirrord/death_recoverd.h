@@ -17,6 +17,8 @@ uint64_t recoverd_reply_srvid(void);
 
 /* Locked while mirror-ctdb-death is at work. */
 #define DEATH_LOCK_FILE "/run/mirror-ctdb-death.lock"
+/* It does what ctdb's recovery daemon does else, which knows nothing of it. */
+bool recoverd_death_is_at_work(void);
 
 enum lock_state {
 	LOCK_NONE,
@@ -51,6 +53,11 @@ int recoverd_hold_takeovers(struct session *session, uint32_t own,
 			    uint32_t seconds, bool answered, uint64_t until);
 /* That of every node, for so many seconds from now on; nobody answers. */
 int recoverd_hold_all_takeovers(struct session *session, uint32_t seconds);
+/* That of every connected node, and these (bits) all say that they do: only the
+ * leader does takeover runs, but nobody says who that is. EBUSY: one is under
+ * way. The session listens to recoverd_reply_srvid(). */
+int recoverd_hold_takeovers_of(struct session *session, uint64_t nodes,
+			       uint32_t own, uint32_t seconds, uint64_t until);
 /* It shall do a takeover run. */
 int recoverd_want_takeover(struct session *session);
 

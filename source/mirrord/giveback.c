@@ -257,7 +257,8 @@ static void go_home(struct giveback_service *service)
 	service->target = service->config->home;
 	service->move = service_move_send(service, giveback->mirrord,
 					  service->config,
-					  service->config->home);
+					  service->config->home,
+					  SERVICE_MOVE_SECONDS);
 	if (service->move != NULL) {
 		tevent_req_set_callback(service->move, moved, service);
 	}

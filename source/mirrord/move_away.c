@@ -71,7 +71,7 @@ void move_away(struct service_volume *volume)
 	event_log(EVENT_MOVED_AWAY, "service %s: this node cannot serve it, "
 		  "node %u may", volume->config->service->name, other);
 	req = service_move_send(volume, mirrord, volume->config->service,
-				other);
+				other, SERVICE_MOVE_SECONDS);
 	if (req != NULL) {
 		tevent_req_set_callback(req, moved, volume);
 	}

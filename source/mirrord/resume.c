@@ -10,9 +10,6 @@
  * does the same to the others at the end of each of its runs.
  */
 
-#include <sys/file.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,20 +22,6 @@
 #define ANSWER_MS 500
 #define MOVED_SECONDS 2
 
-/* What mirror-ctdb-death holds back it lets go itself. */
-static bool death_is_at_work(void)
-{
-	int fd = open(DEATH_LOCK_FILE, O_RDWR | O_CLOEXEC);
-	bool locked;
-
-	if (fd == -1) {
-		return false;
-	}
-	locked = flock(fd, LOCK_EX | LOCK_NB) == -1;
-	close(fd);
-	return locked;
-}
-
 int do_resume(struct arguments *arguments)
 {
 	const struct ctdb_question question = {
@@ -48,7 +31,8 @@ int do_resume(struct arguments *arguments)
 	struct session *session;
 	int ret;
 
-	if (death_is_at_work()) {
+	/* What mirror-ctdb-death holds back it lets go itself. */
+	if (recoverd_death_is_at_work()) {
 		return EXIT_DONE;
 	}
 	ret = session_open(mirrorctl_ctx(), CTDB_SOCKET, &session);

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include "../common/event_log.h"
 #include "../common/timer.h"
@@ -14,6 +13,7 @@
 #include "nodes.h"
 #include "peer.h"
 #include "service.h"
+#include "service_move.h"
 #include "wanted.h"
 
 #define LOOK_MS 100
@@ -22,7 +22,7 @@
 #define LOOK_LATER_MS 1000
 /* What ctdb said before it asked us may be told for so long. */
 #define STALE_MS 3000
-#define ADD_MS 15000
+#define RUN_MS 15000
 
 struct wish {
 	struct wish *prev, *next;
@@ -96,16 +96,35 @@ static void look_later(struct wish *wish)
 	look_after(wish, soon ? LOOK_MS : LOOK_LATER_MS);
 }
 
-static void added(struct tevent_req *req)
+static void not_added(const struct wish *wish, const char *problem)
+{
+	event_log_once(EVENT_NOT_ADDED, wish->name, "service %s is served "
+		       "here, and ctdb does not add its addresses: %s",
+		       wish->name, problem != NULL ? problem : "?");
+}
+
+static void moved(struct tevent_req *req)
+{
+	struct wish *wish = tevent_req_callback_data(req, struct wish);
+	char *problem;
+	int ret;
+
+	wish->adding = NULL;
+	ret = service_move_recv(req, wish, &problem);
+	/* Else ctdb is at it itself. */
+	if (ret != 0 && ret != EBUSY) {
+		not_added(wish, problem);
+	}
+	talloc_free(problem);
+}
+
+static void run_done(struct tevent_req *req)
 {
 	struct wish *wish = tevent_req_callback_data(req, struct wish);
 	char *last = NULL;
 
 	if (child_recv(req, wish, NULL, &last) != 0) {
-		event_log_once(EVENT_NOT_ADDED, wish->name, "service %s is "
-			       "served here, and ctdb does not add its "
-			       "addresses: %s", wish->name,
-			       last != NULL ? last : "?");
+		not_added(wish, last);
 	}
 	talloc_free(last);
 	TALLOC_FREE(wish->adding);
@@ -129,21 +148,25 @@ static bool others_take_part(const struct mirrord *mirrord)
 /*
  * A takeover run would do, but moveip may hold these back. It is to this node
  * that ctdb has given the address already; so all that moveip does is to call
- * the takeip event once more, while no run is in its way.
+ * the takeip event once more.
  */
-static void add(struct wish *wish, const char *anchor)
+static void add(struct wish *wish, const struct config_service *service)
 {
 	const struct mirrord *mirrord = wish->wanted->mirrord;
-	char own[16];
-	const char *move[] = { "ctdb", "-t", "2", "moveip", anchor, own, NULL };
 	const char *run[] = { "ctdb", "-t", "5", "ipreallocate", NULL };
+	const bool move = others_take_part(mirrord);
 
-	snprintf(own, sizeof(own), "%u", mirrord->nodes->own);
-	wish->adding = child_command_send(
-		wish, mirrord->ev, others_take_part(mirrord) ? move : run,
-		ADD_MS, NULL, NULL);
+	if (move) {
+		wish->adding = service_move_send(wish, mirrord, service,
+						 mirrord->nodes->own,
+						 SERVICE_MOVE_HERE_SECONDS);
+	} else {
+		wish->adding = child_command_send(wish, mirrord->ev, run,
+						  RUN_MS, NULL, NULL);
+	}
 	if (wish->adding != NULL) {
-		tevent_req_set_callback(wish->adding, added, wish);
+		tevent_req_set_callback(wish->adding,
+					move ? moved : run_done, wish);
 	}
 }
 
@@ -190,14 +213,13 @@ static void look(void *private_data)
 		}
 		return;
 	}
-	/* With ctdb's tool: a move that was refused it tries again after three
-	 * seconds, and somebody may have moved the address on by then. */
+	/* With what was to add it: somebody may move the address on. */
 	if (address_is_here(service->addresses[0])) {
 		talloc_free(wish);
 		return;
 	}
 	if (wish->adding == NULL) {
-		add(wish, service->addresses[0]);
+		add(wish, service);
 	}
 }
 

@@ -2,6 +2,7 @@
 """A node that ctdb left out comes back with the databases that it had."""
 
 import os
+import re
 
 from lab import ADDRESS, Session
 from test_20_failures import locking_key
@@ -110,3 +111,48 @@ def test_left_out_owner_begins_anew(lab):
     session.close()
     lab.smbclient('rm dated')
     lab.on('n1', 'mv', FENCE + '.works', FENCE)
+
+
+def event_script(lab, node, name, text):
+    path = '/etc/ctdb/events/legacy/' + name
+    lab.on(node, 'sh', '-c', 'printf "#!/bin/sh\\n%s\\n" "$1" >$2 && '
+           'chmod 755 $2', 'sh', text, path)
+    return path
+
+
+def run_is_over(lab, node):
+    """A takeover run of the leader."""
+    said = re.findall('Takeover run (starting|completed|unsuccessful)',
+                      lab.on(node, 'cat', '/var/log/ctdb/log.ctdb'))
+    return said and said[-1] != 'starting'
+
+
+def test_nobody_moves_in_a_run_of_ctdb(lab):
+    """A takeover ends while ctdb has the old owner release the address: who
+    added it then with ctdb's tool would be found "in flight" by ctdb's run,
+    twice, and be banned.
+    """
+    lead(lab, '1')
+    lab.on('n1', 'mv', FENCE, FENCE + '.works')
+    # After the volume is released, and before the address is added.
+    slow = [(node, event_script(lab, node, name, '[ $1 != %s ] || sleep %d' %
+                                what))
+            for node, name, what in (
+                ('n0', '61.slow.script', ('releaseip', 2)),
+                ('n1', '06.slow.script', ('takeip', 4)))]
+    try:
+        for cable in ('ic', 'lan'):
+            lab.tb('unplug', 'n0', cable)
+        lab.wait('n1 wants ALPHA', lambda: 'could not be fenced' in
+                 lab.on('n1', 'mirrorctl', 'log'))
+        for cable in ('lan', 'ic'):
+            lab.tb('plug', 'n0', cable)
+        lab.wait('ALPHA on n1', lambda: lab.owner('ALPHA') == 'n1')
+        lab.wait('the run is over', lambda: run_is_over(lab, 'n1'))
+        wait_both(lab)
+        # The second time it is banned, for five minutes.
+        assert 'already in flight' not in lab.log('n1')
+    finally:
+        for node, path in slow:
+            lab.on(node, 'rm', path)
+        lab.on('n1', 'mv', FENCE + '.works', FENCE)

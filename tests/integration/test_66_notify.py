@@ -117,6 +117,8 @@ def test_traps_mail_and_scripts(lab):
         assert told.count('M095') < 20, told
         assert 'not for people' not in told + read(lab, 'traps') + mail
         lab.tb('crash', 'n0')
+        # Booted sooner, it would be what n1 cuts off.
+        lab.wait('n1 has both', lambda: lab.owner('ALPHA') == 'n1')
         lab.tb('boot', 'n0')
         kept = lab.wait('the log can be read', lambda: [
             e['id'] for e in events(lab, 'n0')])

@@ -19,7 +19,7 @@
 #include "nodes.h"
 #include "peer.h"
 #include "service.h"
-#include "service_move.h"
+#include "stub_service_move.h"
 #include "../common/timer.h"
 
 #define HOUR 3600
@@ -36,41 +36,12 @@ static struct {
 	bool healthy;
 	bool up;
 	int host;
-	uint32_t moves;
-	uint32_t target;
-	int result;
-	struct tevent_req *running;
 	struct service_volume volume;
 	struct service_volume other;
 	struct owner_status status;
 } stub;
 
 static struct giveback_clock now;
-
-struct move_state {
-	int unused;
-};
-
-struct tevent_req *service_move_send(TALLOC_CTX *mem_ctx,
-				     const struct mirrord *mirrord,
-				     const struct config_service *service,
-				     uint32_t node)
-{
-	struct move_state *state;
-
-	stub.moves++;
-	stub.target = node;
-	stub.running = tevent_req_create(mem_ctx, &state, struct move_state);
-	return stub.running;
-}
-
-int service_move_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
-		      char **problem)
-{
-	*problem = stub.result != 0 ? talloc_strdup(mem_ctx, "no") : NULL;
-	talloc_free(req);
-	return stub.result;
-}
 
 struct service_volume *service_volume_find(struct services *services,
 					   const char *name)
@@ -146,6 +117,7 @@ static int make_world(void **state)
 						  struct config_volume);
 
 	memset(&stub, 0, sizeof(stub));
+	memset(&stub_move, 0, sizeof(stub_move));
 	stub.settled = stub.connected = stub.healthy = stub.up = true;
 	stub.volume.state = SERVICE_ABSENT;
 	stub.other.state = SERVICE_OWNER;
@@ -223,7 +195,7 @@ static void fail_over(struct giveback *giveback)
 
 static void gone_home(struct giveback *giveback)
 {
-	tevent_req_done(stub.running);
+	tevent_req_done(stub_move.running);
 	stub.volume.state = SERVICE_ABSENT;
 	stub.host = 1;
 	pass(giveback, 2);
@@ -279,7 +251,7 @@ static void test_manual_stays(void **state)
 {
 	fail_over(*state);
 	pass(*state, 3 * 24 * HOUR);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 }
 
 /* Seen to fail with an idle time that nobody's changes end. */
@@ -292,10 +264,10 @@ static void test_idle(void **state)
 	pass(giveback, 300);
 	stub.status.records_sent++;
 	pass(giveback, 600);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	pass(giveback, 2);
-	assert_int_equal(stub.moves, 1);
-	assert_int_equal(stub.target, 1);
+	assert_int_equal(stub_move.count, 1);
+	assert_int_equal(stub_move.node, 1);
 }
 
 static void test_time_of_day(void **state)
@@ -305,9 +277,9 @@ static void test_time_of_day(void **state)
 	set_policy(giveback, "at 03:00");
 	fail_over(giveback);
 	pass_until(giveback, 3 * HOUR - 1);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	pass(giveback, 1);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 /* A home that comes back after the time, within the hour, and one that comes
@@ -323,7 +295,7 @@ static void test_hour(void **state)
 	stub.healthy = true;
 	pass(giveback, 24 * HOUR - 3501);
 	/* The hour was over before all had been well for the delay. */
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 	assert_int_equal((now.wall - DAY) % (24 * HOUR), 3 * HOUR - 1);
 }
 
@@ -340,11 +312,11 @@ static void test_time_and_idle(void **state)
 		stub.status.records_sent++;
 		pass(giveback, 60);
 	}
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	pass(giveback, 59);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	pass(giveback, 3);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 /* Each of these alone keeps it, however due it is. Seen to fail with
@@ -372,7 +344,7 @@ static void test_unsafe(void **state)
 	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		*(bool *)flags[i].what = flags[i].bad;
 		pass(giveback, 300);
-		assert_int_equal(stub.moves, 0);
+		assert_int_equal(stub_move.count, 0);
 		*(bool *)flags[i].what = flags[i].good;
 	}
 	stub.host = -1;
@@ -391,12 +363,12 @@ static void test_unsafe(void **state)
 	stub.other.state = SERVICE_UNMOUNTING;
 	pass(giveback, 300);
 	stub.other.state = SERVICE_OWNER;
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	/* And all of it for the delay. */
 	pass(giveback, 59);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	pass(giveback, 2);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 /* Moved here although home is well: somebody wants it so. */
@@ -407,13 +379,13 @@ static void test_moved_by_hand(void **state)
 	set_policy(giveback, "idle 60");
 	stub.volume.state = SERVICE_OWNER;
 	pass(giveback, HOUR);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	/* Until its home fails. */
 	stub.healthy = false;
 	pass(giveback, 1);
 	stub.healthy = true;
 	pass(giveback, 62);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 static void order(struct giveback *giveback, const char *key, json_t *value,
@@ -440,20 +412,20 @@ static void test_orders(void **state)
 	order(giveback, "order", json_string("idle 30"), SERVICE_OK);
 	order(giveback, "cancel", json_true(), SERVICE_OK);
 	pass(giveback, 300);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	/* Not while it is unsafe, but then without delay. */
 	stub.status.mode = PAGE_DEGRADED;
 	order(giveback, "now", json_true(), SERVICE_NOT_YET);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	stub.status.mode = PAGE_MIRRORED;
 	pass(giveback, 1);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 	gone_home(giveback);
 	/* It was for this once. */
 	stub.volume.state = SERVICE_OWNER;
 	stub.host = 0;
 	pass(giveback, HOUR);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 static void test_order_outlives_mirrord(void **state)
@@ -467,9 +439,9 @@ static void test_order_outlives_mirrord(void **state)
 	next->mirrord = giveback->mirrord;
 	next->services = talloc_array(next, struct giveback_service *, 0);
 	pass(next, 20);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	pass(next, 60);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 /* A service is taken out of the configuration, which is freed then. Under
@@ -496,7 +468,7 @@ static void test_service_is_removed(void **state)
 	json_decref(list);
 	order(giveback, "now", json_true(), SERVICE_FAILED);
 	pass(giveback, 600);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 }
 
 /* A failed attempt is not made every second. */
@@ -507,17 +479,17 @@ static void test_not_again_and_again(void **state)
 
 	set_policy(giveback, "idle 10");
 	fail_over(giveback);
-	stub.result = 5;
+	stub_move.result = 5;
 	for (minute = 0; minute < 24 * 60; minute++) {
 		pass(giveback, 60);
-		if (stub.running != NULL) {
-			struct tevent_req *req = stub.running;
+		if (stub_move.running != NULL) {
+			struct tevent_req *req = stub_move.running;
 
-			stub.running = NULL;
+			stub_move.running = NULL;
 			tevent_req_done(req);
 		}
 	}
-	assert_in_range(stub.moves, 20, 40);
+	assert_in_range(stub_move.count, 20, 40);
 }
 
 /* -------------------------------------------------------- steps of clocks */
@@ -531,14 +503,14 @@ static void test_wrong_clock(void **state)
 	fail_over(giveback);
 	pass_until(giveback, 14 * HOUR);
 	/* That was one night. */
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 	gone_home(giveback);
 	fail_over(giveback);
 	now.wall -= 11 * HOUR + 10;
 	pass(giveback, HOUR / 2);
 	now.wall += 11 * HOUR + 10;
 	pass(giveback, 2 * HOUR);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 /* It is believed at last, and what lies between has not come. */
@@ -551,9 +523,9 @@ static void test_clock_put_right(void **state)
 	/* It is 12:00; in truth it is 23:00. */
 	now.wall += 11 * HOUR;
 	pass(giveback, 4 * HOUR - 20);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	pass(giveback, 40);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 /* Seen to fail with a day_clock that believes on after a step. */
@@ -567,9 +539,9 @@ static void test_step_over_the_time(void **state)
 	/* From 02:00 to 10:00: 03:00 is not made up for at 11:00. */
 	now.wall += 8 * HOUR;
 	pass(giveback, 16 * HOUR);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	pass(giveback, 2 * HOUR);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 /* Set back when it was done: not once more. Seen to fail with an hour that a
@@ -581,13 +553,13 @@ static void test_not_twice(void **state)
 	set_policy(giveback, "at 03:00");
 	fail_over(giveback);
 	pass_until(giveback, 3 * HOUR + 10);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 	gone_home(giveback);
 	now.wall -= 3 * HOUR;
 	pass(giveback, 10);
 	fail_over(giveback);
 	pass(giveback, 12 * HOUR);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 /* Slewed clocks are followed. */
@@ -603,9 +575,9 @@ static void test_slew(void **state)
 		pass(giveback, 1);
 	}
 	pass_until(giveback, 3 * HOUR - 1);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	pass(giveback, 1);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
 }
 
 /* Summer time: 02:30 is done once in the night when it is there twice, and in

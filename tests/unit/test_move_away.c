@@ -14,11 +14,11 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-#include "child.h"
 #include "ctdb_view.h"
 #include "nodes.h"
 #include "peer.h"
 #include "service.h"
+#include "stub_service_move.h"
 
 /* -------------------------------------------------------------------- stubs */
 
@@ -28,40 +28,7 @@ static struct {
 	int host;
 	bool up[3];
 	bool excluded[3];
-	uint32_t moves;
-	char target[16];
-	struct tevent_req *running;
 } stub;
-
-struct child_state {
-	int unused;
-};
-
-struct tevent_req *child_command_send(TALLOC_CTX *mem_ctx,
-				      struct tevent_context *ev,
-				      const char *const *argv,
-				      uint32_t timeout_ms,
-				      child_line line,
-				      void *line_data)
-{
-	struct child_state *state;
-
-	assert_string_equal(argv[0], "ctdb");
-	assert_string_equal(argv[3], "moveip");
-	assert_string_equal(argv[4], "10.0.0.5");
-	assert_null(argv[6]);
-	strncpy(stub.target, argv[5], sizeof(stub.target) - 1);
-	stub.moves++;
-	stub.running = tevent_req_create(mem_ctx, &state, struct child_state);
-	return stub.running;
-}
-
-int child_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx, int *status,
-	       char **last)
-{
-	*last = NULL;
-	return ECHILD;
-}
 
 uint64_t service_now(void)
 {
@@ -114,6 +81,7 @@ static int make_world(void **state)
 						   struct config_volume);
 
 	memset(&stub, 0, sizeof(stub));
+	memset(&stub_move, 0, sizeof(stub_move));
 	stub.now = 1000000;
 	stub.settled = true;
 	stub.host = 1;
@@ -139,17 +107,17 @@ static void test_to_the_next_that_can(void **state)
 	struct service_volume *volume = *state;
 
 	move_away(volume);
-	assert_int_equal(stub.moves, 1);
-	assert_string_equal(stub.target, "2");
-	tevent_req_done(stub.running);
+	assert_int_equal(stub_move.count, 1);
+	assert_int_equal(stub_move.node, 2);
+	tevent_req_done(stub_move.running);
 	volume->next_move = 0;
 	stub.up[2] = false;
 	move_away(volume);
-	assert_string_equal(stub.target, "0");
+	assert_int_equal(stub_move.node, 0);
 	volume->next_move = 0;
 	stub.excluded[0] = true;
 	move_away(volume);
-	assert_int_equal(stub.moves, 2);
+	assert_int_equal(stub_move.count, 2);
 }
 
 static void test_only_what_is_ours(void **state)
@@ -163,7 +131,7 @@ static void test_only_what_is_ours(void **state)
 	stub.host = 1;
 	stub.settled = false;
 	move_away(volume);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 }
 
 static void test_not_for_ever(void **state)
@@ -177,7 +145,7 @@ static void test_not_for_ever(void **state)
 		stub.now += 60000;
 	}
 	/* Each minute at first, later every five. */
-	assert_in_range(stub.moves, 10, 20);
+	assert_in_range(stub_move.count, 10, 20);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_world, free_world)

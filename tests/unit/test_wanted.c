@@ -18,6 +18,7 @@
 #include "ctdb_view.h"
 #include "nodes.h"
 #include "service.h"
+#include "stub_service_move.h"
 #include "wanted.h"
 
 #define ADDRESS "10.0.0.5"
@@ -31,20 +32,8 @@ static struct {
 	bool is_here;			/* the address */
 	enum service_result taken;
 	uint32_t takeovers;
-	uint32_t moves, runs;		/* of ctdb's tool */
-	struct tevent_req *running;
+	uint32_t runs;			/* of ctdb's tool */
 } stub;
-
-struct child_state {
-	int unused;
-};
-
-/* Freed: killed. */
-static int running_destructor(struct child_state *state)
-{
-	stub.running = NULL;
-	return 0;
-}
 
 struct tevent_req *child_command_send(TALLOC_CTX *mem_ctx,
 				      struct tevent_context *ev,
@@ -53,21 +42,12 @@ struct tevent_req *child_command_send(TALLOC_CTX *mem_ctx,
 				      child_line line,
 				      void *line_data)
 {
-	struct child_state *state;
+	int *state;
 
-	assert_null(stub.running);
 	assert_string_equal(argv[0], "ctdb");
-	if (strcmp(argv[3], "moveip") == 0) {
-		assert_string_equal(argv[4], ADDRESS);
-		assert_string_equal(argv[5], "1");
-		stub.moves++;
-	} else {
-		assert_string_equal(argv[3], "ipreallocate");
-		stub.runs++;
-	}
-	stub.running = tevent_req_create(mem_ctx, &state, struct child_state);
-	talloc_set_destructor(state, running_destructor);
-	return stub.running;
+	assert_string_equal(argv[3], "ipreallocate");
+	stub.runs++;
+	return tevent_req_create(mem_ctx, &state, int);
 }
 
 int child_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx, int *status,
@@ -150,6 +130,7 @@ static int setup(void **state)
 	struct mirrord *mirrord = talloc_zero(NULL, struct mirrord);
 
 	memset(&stub, 0, sizeof(stub));
+	memset(&stub_move, 0, sizeof(stub_move));
 	stub.host = 1;
 	mirrord->ev = tevent_context_init(mirrord);
 	mirrord->config = &config;
@@ -199,7 +180,7 @@ static void test_not_served_yet(void **state)
 	look_once(mirrord);
 	look_once(mirrord);
 	assert_int_equal(stub.takeovers, 1);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 }
 
 static void test_served(void **state)
@@ -207,10 +188,25 @@ static void test_served(void **state)
 	struct mirrord *mirrord = *state;
 
 	look_once(mirrord);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
+	assert_int_equal(stub_move.node, 1);
 	/* One at a time. */
 	look_once(mirrord);
-	assert_int_equal(stub.moves, 1);
+	assert_int_equal(stub_move.count, 1);
+}
+
+/* It was refused: the next look begins another one. */
+static void test_again(void **state)
+{
+	struct mirrord *mirrord = *state;
+
+	look_once(mirrord);
+	stub_move.result = EBUSY;
+	tevent_req_error(stub_move.running, EBUSY);
+	assert_null(stub_move.running);
+	look_once(mirrord);
+	assert_int_equal(stub_move.count, 2);
+	assert_non_null(stub_move.running);
 }
 
 static void test_alone(void **state)
@@ -219,26 +215,26 @@ static void test_alone(void **state)
 
 	stub.alone = true;
 	look_once(mirrord);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 	assert_int_equal(stub.runs, 1);
 }
 
 /*
- * ctdb's tool tries a move that was refused again after three seconds: it would
- * bring back what somebody has moved on by then.
+ * A move that waits for its turn would bring back what somebody has moved on by
+ * then.
  *
- * Seen to fail with a look that leaves a running tool alone.
+ * Seen to fail with a look that leaves a running move alone.
  */
-static void test_tool_ends_with_its_cause(void **state)
+static void test_move_ends_with_its_cause(void **state)
 {
 	struct mirrord *mirrord = *state;
 
 	look_once(mirrord);
-	assert_non_null(stub.running);
+	assert_non_null(stub_move.running);
 	stub.is_here = true;
 	look_once(mirrord);
-	assert_null(stub.running);
-	assert_int_equal(stub.moves, 1);
+	assert_null(stub_move.running);
+	assert_int_equal(stub_move.count, 1);
 }
 
 static void test_forgotten(void **state)
@@ -246,9 +242,9 @@ static void test_forgotten(void **state)
 	struct mirrord *mirrord = *state;
 
 	look_once(mirrord);
-	assert_non_null(stub.running);
+	assert_non_null(stub_move.running);
 	wanted_forget(mirrord->wanted, &service);
-	assert_null(stub.running);
+	assert_null(stub_move.running);
 }
 
 /* What ctdb gave to another node is not for us, once its view is new enough. */
@@ -262,7 +258,7 @@ static void test_given_to_another(void **state)
 	look_once(mirrord);
 	stub.host = 1;
 	let_look(mirrord);
-	assert_int_equal(stub.moves, 0);
+	assert_int_equal(stub_move.count, 0);
 }
 
 int main(void)
@@ -271,8 +267,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_not_served_yet, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_served, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_tool_ends_with_its_cause,
+		cmocka_unit_test_setup_teardown(test_move_ends_with_its_cause,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_forgotten, setup,
 						teardown),
