@@ -64,8 +64,12 @@ def test_trace_says_where_the_time_goes(lab):
     total = sum(step['mean'] * step['count'] for step in write['steps'])
     whole = write['whole']['mean'] * write['whole']['count']
     assert abs(total / whole - 1) < 0.01, (total, whole)
-    middle = sum(step['p50'] for step in write['steps'])
-    assert 0.4 < middle / write['whole']['p50'] < 2, write
+    # That the middles of the steps make the middle of the whole holds on a
+    # machine with nothing else to do only; this holds on any.
+    for step in write['steps'] + [write['whole']]:
+        assert 0 < step['p50'] <= step['p90'] <= step['p99'] <= step['max']
+        # Half of all is at least the middle, which is up to 1/8 too large.
+        assert step['p50'] <= 2.25 * step['mean'], step
 
     stored = kind(partner['partner'], 'write')
     by_name = steps(stored)
