@@ -104,12 +104,11 @@ static int move_in_child(int out, void *private_data)
 	if (ret == 0) {
 		ret = hold(session, move);
 	}
-	if (ret != 0) {
+	/* A recovery daemon that says nothing for so long is stuck, or not
+	 * there yet, and begins no takeover run: no service waits for it. */
+	if (ret != 0 && ret != ETIMEDOUT) {
 		dprintf(out, "%s\n", ret == EBUSY ?
-			"ctdb is moving addresses itself" :
-			ret == ETIMEDOUT ?
-			"a node that ctdb is connected to does not answer" :
-			strerror(ret));
+			"ctdb is moving addresses itself" : strerror(ret));
 		return ret;
 	}
 	snprintf(seconds, sizeof(seconds), "%u", move->seconds);

@@ -10,8 +10,9 @@
  * `ctdb moveip' does not look whether one of ctdb's takeover runs is under way.
  * The run then finds the address "in flight", twice, and its node is banned. So
  * takeover runs are held back first, and only if all nodes say that they hold
- * is the tool asked. What it cannot do at once it would try again after three
- * seconds, without a look at what happened since: it is ended before.
+ * (or one has said nothing for five seconds) is the tool asked. What it cannot
+ * do at once it would try again after three seconds, without a look at what
+ * happened since: it is ended before.
  */
 
 #ifndef MIRRORD_SERVICE_MOVE_H
