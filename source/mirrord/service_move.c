@@ -31,7 +31,7 @@ struct move_state {
 	char *problem;
 };
 
-/* ----------------------------------------------------------------- in a child */
+/* --------------------------------------------------------------- in a child */
 
 static int connected_nodes(struct session *session, uint64_t *nodes)
 {
@@ -121,7 +121,7 @@ static int move_in_child(int out, void *private_data)
 	return ret;
 }
 
-/* -------------------------------------------------------------------- requests */
+/* ----------------------------------------------------------------- requests */
 
 /* After these words the tool waits, to try it again. */
 static void told(const char *line, void *private_data)
