@@ -45,6 +45,16 @@ def wait_beta(lab):
              lab.on('n0', 'ip', '-br', 'addr'))
 
 
+def left_out_for_a_moment(lab):
+    """n0 has no network until n1 wants ALPHA, and cannot fence n0."""
+    for cable in ('ic', 'lan'):
+        lab.tb('unplug', 'n0', cable)
+    lab.wait('n1 wants ALPHA', lambda: 'could not be fenced' in
+             lab.on('n1', 'mirrorctl', 'log'))
+    for cable in ('lan', 'ic'):
+        lab.tb('plug', 'n0', cable)
+
+
 def is_held(lab, name):
     """Does smbd on n0 know a handle of this file?"""
     return name in lab.on('n0', 'smbstatus', '-L')
@@ -93,12 +103,7 @@ def test_left_out_owner_begins_anew(lab):
     lab.wait('the time is set', lambda: '2011' in lab.on(
         'n0', 'stat', '-c', '%y', '/srv/alpha/share/dated'))
     lab.on('n1', 'mv', FENCE, FENCE + '.works')
-    for cable in ('ic', 'lan'):
-        lab.tb('unplug', 'n0', cable)
-    lab.wait('n1 wants ALPHA', lambda: 'could not be fenced' in
-             lab.on('n1', 'mirrorctl', 'log'))
-    for cable in ('lan', 'ic'):
-        lab.tb('plug', 'n0', cable)
+    left_out_for_a_moment(lab)
     wait_both(lab)
     lab.wait('ALPHA on n1', lambda: lab.owner('ALPHA') == 'n1')
     # Not at once: who told ctdb of the death keeps it from a second recovery
@@ -141,12 +146,7 @@ def test_nobody_moves_in_a_run_of_ctdb(lab):
                 ('n0', '61.slow.script', ('releaseip', 2)),
                 ('n1', '06.slow.script', ('takeip', 4)))]
     try:
-        for cable in ('ic', 'lan'):
-            lab.tb('unplug', 'n0', cable)
-        lab.wait('n1 wants ALPHA', lambda: 'could not be fenced' in
-                 lab.on('n1', 'mirrorctl', 'log'))
-        for cable in ('lan', 'ic'):
-            lab.tb('plug', 'n0', cable)
+        left_out_for_a_moment(lab)
         lab.wait('ALPHA on n1', lambda: lab.owner('ALPHA') == 'n1')
         lab.wait('the run is over', lambda: run_is_over(lab, 'n1'))
         wait_both(lab)
