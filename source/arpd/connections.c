@@ -20,6 +20,8 @@
 
 #define PARTS_MAX (CONNECTIONS_MAX / CONNECTIONS_ROWS + 1)
 #define TICKLE_ROUNDS 4
+/* Who takes an address that was given up has it by then. */
+#define LEFT_MS 5000
 
 static const uint16_t smb_ports[] = { 445, 139 };
 
@@ -39,6 +41,9 @@ struct connections {
 	struct connection *before;	/* as told last */
 	uint32_t num_before;
 	uint64_t told_at;		/* ms */
+	struct connection *left;	/* of addresses that were given up */
+	uint32_t num_left;
+	uint64_t left_until;		/* ms */
 	uint64_t sequence;
 	struct told told[SETTINGS_NODES_MAX];
 	int raw[2];			/* IPv4, IPv6; -1: not open */
@@ -195,6 +200,50 @@ static bool is_due(const struct connections *connections, uint64_t now)
 	return count > 0 && now >= connections->told_at + CONNECTIONS_TELL_MS;
 }
 
+static void ask_kernel(struct connections *connections)
+{
+	connections->num_own = 0;
+	if (connections->arpd->plan->num_held > 0 &&
+	    (ask(connections, AF_INET) != 0 ||
+	     ask(connections, AF_INET6) != 0)) {
+		event_log_once(EVENT_CONNECTIONS_UNKNOWN, "ask",
+			       "the kernel does not tell them");
+	}
+}
+
+static void add_left(struct connections *connections, uint64_t now)
+{
+	uint32_t i;
+
+	if (now >= connections->left_until) {
+		connections->num_left = 0;
+	}
+	for (i = 0; i < connections->num_left &&
+	     connections->num_own < CONNECTIONS_MAX; i++) {
+		const struct connection *row = &connections->left[i];
+
+		if (!is_held(connections->arpd, &row->address)) {
+			connections->own[connections->num_own++] = *row;
+		}
+	}
+}
+
+void connections_leave(struct connections *connections,
+		       const struct net_address *address)
+{
+	uint32_t i;
+
+	ask_kernel(connections);
+	for (i = 0; i < connections->num_own &&
+	     connections->num_left < CONNECTIONS_MAX; i++) {
+		if (net_address_same(&connections->own[i].address, address)) {
+			connections->left[connections->num_left++] =
+				connections->own[i];
+		}
+	}
+	connections->left_until = clock_ms() + LEFT_MS;
+}
+
 static void time_to_tell(void *private_data)
 {
 	struct connections *connections = private_data;
@@ -203,13 +252,8 @@ static void time_to_tell(void *private_data)
 	const struct peer *const *list;
 	uint32_t count, i;
 
-	connections->num_own = 0;
-	if (arpd->plan->num_held > 0 &&
-	    (ask(connections, AF_INET) != 0 ||
-	     ask(connections, AF_INET6) != 0)) {
-		event_log_once(EVENT_CONNECTIONS_UNKNOWN, "ask",
-			       "the kernel does not tell them");
-	}
+	ask_kernel(connections);
+	add_left(connections, now);
 	if (!is_due(connections, now)) {
 		again(connections);
 		return;
@@ -456,8 +500,11 @@ int connections_new(struct arpd *arpd, struct connections **_connections)
 	connections->before = talloc_zero_array(connections,
 						struct connection,
 						CONNECTIONS_MAX);
+	connections->left = talloc_zero_array(connections, struct connection,
+					      CONNECTIONS_MAX);
 	connections->socket = nl_socket_alloc();
 	if (connections->own == NULL || connections->before == NULL ||
+	    connections->left == NULL ||
 	    connections->socket == NULL) {
 		return ENOMEM;
 	}

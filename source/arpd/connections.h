@@ -68,6 +68,11 @@ bool connections_heard(struct connections *connections,
 void connections_tickle(struct connections *connections,
 			const struct net_address *address);
 
+/* The address is given up: who is connected to it now is told to the others for
+ * some seconds more, as who takes it next is to tickle them. */
+void connections_leave(struct connections *connections,
+		       const struct net_address *address);
+
 /* Clients of the address, at this node or as others told. */
 uint32_t connections_count(const struct connections *connections,
 			   const struct net_address *address);

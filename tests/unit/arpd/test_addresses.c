@@ -147,6 +147,11 @@ void arpd_note(struct arpd *unused)
 {
 }
 
+void connections_leave(struct connections *connections,
+		       const struct net_address *address)
+{
+}
+
 void connections_tickle(struct connections *connections,
 			const struct net_address *wanted)
 {
