@@ -458,7 +458,7 @@ int addresses_release(struct arpd *arpd, const struct net_address *address)
 	if (interface == NULL) {
 		return 0;
 	}
-	/* ctdb's script does not end those that are busy. */
+	/* After this the kernel has nothing of them any more. */
 	connections_leave(arpd->connections, address);
 	whole = as_it_is(interface, address);
 	ret = privileged_address(arpd->privileged, false, &whole,

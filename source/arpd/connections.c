@@ -16,12 +16,11 @@
 #include "../common/timer.h"
 #include "clock.h"
 #include "connections.h"
+#include "connections_left.h"
 #include "ports.h"
 
 #define PARTS_MAX (CONNECTIONS_MAX / CONNECTIONS_ROWS + 1)
 #define TICKLE_ROUNDS 4
-/* Who takes an address that was given up has it by then. */
-#define LEFT_MS 5000
 
 static const uint16_t smb_ports[] = { 445, 139 };
 
@@ -41,9 +40,7 @@ struct connections {
 	struct connection *before;	/* as told last */
 	uint32_t num_before;
 	uint64_t told_at;		/* ms */
-	struct connection *left;	/* of addresses that were given up */
-	uint32_t num_left;
-	uint64_t left_until;		/* ms */
+	struct connections_left *left;
 	uint64_t sequence;
 	struct told told[SETTINGS_NODES_MAX];
 	int raw[2];			/* IPv4, IPv6; -1: not open */
@@ -125,7 +122,8 @@ static int ask(struct connections *connections, uint8_t family)
 	struct inet_diag_req_v2 request = {
 		.sdiag_family = family,
 		.sdiag_protocol = IPPROTO_TCP,
-		.idiag_states = 1 << TCP_ESTABLISHED,
+		/* Or smbd has closed it, which a client may never hear. */
+		.idiag_states = 1 << TCP_ESTABLISHED | 1 << TCP_FIN_WAIT1,
 	};
 	int ret = nl_send_simple(connections->socket, SOCK_DIAG_BY_FAMILY,
 				 NLM_F_DUMP, &request, sizeof(request));
@@ -211,19 +209,22 @@ static void ask_kernel(struct connections *connections)
 	}
 }
 
-static void add_left(struct connections *connections, uint64_t now)
+/* What another node has, it has told its clients. */
+static void forget_taken(struct connections *connections)
 {
-	uint32_t i;
+	const struct peer *const *list;
+	uint32_t count, i, j;
 
-	if (now >= connections->left_until) {
-		connections->num_left = 0;
-	}
-	for (i = 0; i < connections->num_left &&
-	     connections->num_own < CONNECTIONS_MAX; i++) {
-		const struct connection *row = &connections->left[i];
+	list = peers_list(connections->arpd->peers, &count);
+	for (i = 0; i < count; i++) {
+		for (j = 0; j < list[i]->num_addresses; j++) {
+			const struct peer_address *row =
+				&list[i]->addresses[j];
 
-		if (!is_held(connections->arpd, &row->address)) {
-			connections->own[connections->num_own++] = *row;
+			if (peer_holds(row)) {
+				connections_left_forget(connections->left,
+							&row->address);
+			}
 		}
 	}
 }
@@ -231,17 +232,9 @@ static void add_left(struct connections *connections, uint64_t now)
 void connections_leave(struct connections *connections,
 		       const struct net_address *address)
 {
-	uint32_t i;
-
 	ask_kernel(connections);
-	for (i = 0; i < connections->num_own &&
-	     connections->num_left < CONNECTIONS_MAX; i++) {
-		if (net_address_same(&connections->own[i].address, address)) {
-			connections->left[connections->num_left++] =
-				connections->own[i];
-		}
-	}
-	connections->left_until = clock_ms() + LEFT_MS;
+	connections_left_note(connections->left, connections->own,
+			      connections->num_own, address, clock_ms());
 }
 
 static void time_to_tell(void *private_data)
@@ -253,7 +246,10 @@ static void time_to_tell(void *private_data)
 	uint32_t count, i;
 
 	ask_kernel(connections);
-	add_left(connections, now);
+	forget_taken(connections);
+	connections->num_own = connections_left_append(
+		connections->left, NULL, connections->own,
+		connections->num_own, CONNECTIONS_MAX, now);
 	if (!is_due(connections, now)) {
 		again(connections);
 		return;
@@ -403,6 +399,13 @@ void connections_tickle(struct connections *connections,
 	for (i = 0; tickle->rows != NULL && i < SETTINGS_NODES_MAX; i++) {
 		collect(tickle, &connections->told[i], address);
 	}
+	if (tickle->rows != NULL) {
+		/* Nobody else could take what we gave up. */
+		tickle->count = connections_left_append(
+			connections->left, address, tickle->rows,
+			tickle->count, CONNECTIONS_MAX, clock_ms());
+		connections_left_forget(connections->left, address);
+	}
 	if (tickle->rows == NULL || tickle->count == 0) {
 		talloc_free(tickle);
 		return;
@@ -500,8 +503,7 @@ int connections_new(struct arpd *arpd, struct connections **_connections)
 	connections->before = talloc_zero_array(connections,
 						struct connection,
 						CONNECTIONS_MAX);
-	connections->left = talloc_zero_array(connections, struct connection,
-					      CONNECTIONS_MAX);
+	connections->left = connections_left_new(connections);
 	connections->socket = nl_socket_alloc();
 	if (connections->own == NULL || connections->before == NULL ||
 	    connections->left == NULL ||

@@ -68,8 +68,8 @@ bool connections_heard(struct connections *connections,
 void connections_tickle(struct connections *connections,
 			const struct net_address *address);
 
-/* The address is given up: who is connected to it now is told to the others for
- * some seconds more, as who takes it next is to tickle them. */
+/* The address is given up: who is connected to it now is told to the others
+ * until one of them has it, as that one is to tickle them. */
 void connections_leave(struct connections *connections,
 		       const struct net_address *address);
 

@@ -10,12 +10,10 @@ import os
 import re
 import time
 
-from lab import Session
 from test_20_failures import finish, go_on, loads, no_answer_was_an_error
 
 CONF = {'fs': 'ext4'}
 ANCHOR = '10.77.0.200'
-KILLTCP = '/usr/libexec/ctdb/ctdb_killtcp'
 
 
 def slow(lab, node, program, seconds):
@@ -100,37 +98,6 @@ def test_moves_to_and_fro(lab):
     nobody_is_banned(lab)
     finish(running, max_pause=10)
     no_answer_was_an_error(running)
-
-
-def connections(lab):
-    """Of the client to the anchor, by its port."""
-    return set(re.findall(r':(\d+) +%s:445' % ANCHOR,
-                          lab.on('client', 'ss', '-Htn', 'state',
-                                 'established', 'dport', '445')))
-
-
-def test_clients_are_told_of_a_move(lab):
-    """A connection that the old owner could not end is ended by the new one.
-
-    ctdb gives up ending those that are busy; the answer that such a client
-    waits for does not get out any more.
-    """
-    lab.on('n0', 'chmod', '-x', KILLTCP)
-    session = Session(lab)
-    try:
-        session.send('mkdir told')
-        lab.wait('the session works', lambda: 'told' in
-                 lab.on('n0', 'ls', '/srv/alpha/share'))
-        before = connections(lab)
-        assert before
-        move(lab, '1')
-        arrives(lab, '1')
-        lab.wait('it is ended', lambda: not before & connections(lab), 5)
-        assert 'N055' in lab.on('n1', 'mirrorctl', 'log')
-    finally:
-        lab.on('n0', 'chmod', '+x', KILLTCP)
-    session.send('rmdir told')
-    session.close()
 
 
 def test_no_address_without_mirrord(lab):
