@@ -30,9 +30,9 @@ uint64_t recoverd_reply_srvid(void)
 	return SRVID_TOOL | (uint64_t)(uint32_t)getpid();
 }
 
-bool recoverd_death_is_at_work(void)
+static bool is_locked(const char *path)
 {
-	int fd = open(DEATH_LOCK_FILE, O_RDWR | O_CLOEXEC);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
 	bool locked;
 
 	if (fd == -1) {
@@ -41,6 +41,37 @@ bool recoverd_death_is_at_work(void)
 	locked = flock(fd, LOCK_EX | LOCK_NB) == -1;
 	close(fd);
 	return locked;
+}
+
+bool recoverd_death_is_at_work(void)
+{
+	return is_locked(DEATH_LOCK_FILE);
+}
+
+bool recoverd_move_is_at_work(void)
+{
+	return is_locked(MOVE_LOCK_FILE);
+}
+
+/* Without it the move goes on: it is not the first line of defence. */
+int recoverd_move_begins(void)
+{
+	int fd = open(MOVE_LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+		      0600);
+
+	if (fd != -1) {
+		(void)flock(fd, LOCK_SH);
+	}
+	return fd;
+}
+
+/* A child may have it, too. */
+void recoverd_move_ends(int fd)
+{
+	if (fd != -1) {
+		(void)flock(fd, LOCK_UN);
+		close(fd);
+	}
 }
 
 /* ----------------------------------------------------------------- the lock */

@@ -20,6 +20,13 @@ uint64_t recoverd_reply_srvid(void);
 /* It does what ctdb's recovery daemon does else, which knows nothing of it. */
 bool recoverd_death_is_at_work(void);
 
+/* Shared by all who have an address moved from this node. */
+#define MOVE_LOCK_FILE "/run/mirror-ctdb-move.lock"
+/* A descriptor for recoverd_move_ends(); -1: none. */
+int recoverd_move_begins(void);
+void recoverd_move_ends(int fd);
+bool recoverd_move_is_at_work(void);
+
 enum lock_state {
 	LOCK_NONE,
 	LOCK_BEING_TAKEN,

@@ -6,8 +6,10 @@
  * when it is done; whatever dies or is disabled in that time was taken over
  * after it. So where an address has arrived, the hold ends two seconds later
  * (resume --moved): not at once, as another address may be under way. And when
- * a recovery is over, it ends: whatever was moved, it found its end then. ctdb
- * does the same to the others at the end of each of its runs.
+ * a recovery is over, it ends, as who held them back may be dead: but not what
+ * this node moves just now, or ctdb's run would find its address in the middle
+ * of an event, which counts as a failure of the node. ctdb does the same to the
+ * others at the end of each of its runs.
  */
 
 #include <stdio.h>
@@ -32,7 +34,8 @@ int do_resume(struct arguments *arguments)
 	int ret;
 
 	/* What mirror-ctdb-death holds back it lets go itself. */
-	if (recoverd_death_is_at_work()) {
+	if (recoverd_death_is_at_work() ||
+	    (!arguments->moved && recoverd_move_is_at_work())) {
 		return EXIT_DONE;
 	}
 	ret = session_open(mirrorctl_ctx(), CTDB_SOCKET, &session);

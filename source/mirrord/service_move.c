@@ -2,6 +2,7 @@
 /* Ask ctdb to move a service, see service_move.h. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,6 +101,8 @@ static int move_in_child(int out, void *private_data)
 
 	child_close_sockets(out);
 	child_close_directories();
+	/* Until the tool ends, which inherits it. */
+	fcntl(recoverd_move_begins(), F_SETFD, 0);
 	ret = session_open(NULL, move->socket, &session);
 	if (ret == 0) {
 		ret = hold(session, move);

@@ -9,6 +9,7 @@
 #include "../common/timer.h"
 #include "child.h"
 #include "ctdb_view.h"
+#include "death_recoverd.h"
 #include "dlinklist.h"
 #include "nodes.h"
 #include "peer.h"
@@ -23,6 +24,9 @@
 /* What ctdb said before it asked us may be told for so long. */
 #define STALE_MS 3000
 #define RUN_MS 15000
+/* A takeip event waits for another one, a recovery's say, and does not come
+ * when it is over: by then something else is wrong. */
+#define IN_FLIGHT_MS 10000
 
 struct wish {
 	struct wish *prev, *next;
@@ -32,6 +36,8 @@ struct wish {
 	uint64_t began;		/* ms */
 	struct timer *timer;
 	struct tevent_req *adding;
+	uint64_t asked;		/* ms; 0: no takeip event is on its way */
+	int lock;		/* see death_recoverd.h; -1: none */
 };
 
 struct wanted {
@@ -39,8 +45,30 @@ struct wanted {
 	struct wish *list;
 };
 
+/* ctdb's tool gives up before the event comes, if that has to wait. */
+static void in_flight(struct wish *wish)
+{
+	if (wish->asked == 0) {
+		wish->asked = service_now();
+		wish->lock = recoverd_move_begins();
+	}
+}
+
+static void unlock(struct wish *wish)
+{
+	recoverd_move_ends(wish->lock);
+	wish->lock = -1;
+}
+
+static void landed(struct wish *wish)
+{
+	unlock(wish);
+	wish->asked = 0;
+}
+
 static int wish_destructor(struct wish *wish)
 {
+	unlock(wish);
 	DLIST_REMOVE(wish->wanted->list, wish);
 	return 0;
 }
@@ -114,6 +142,8 @@ static void moved(struct tevent_req *req)
 	/* Else ctdb is at it itself. */
 	if (ret != 0 && ret != EBUSY) {
 		not_added(wish, problem);
+	} else {
+		landed(wish);
 	}
 	talloc_free(problem);
 }
@@ -157,6 +187,7 @@ static void add(struct wish *wish, const struct config_service *service)
 	const bool move = others_take_part(mirrord);
 
 	if (move) {
+		in_flight(wish);
 		wish->adding = service_move_send(wish, mirrord, service,
 						 mirrord->nodes->own,
 						 SERVICE_MOVE_HERE_SECONDS);
@@ -193,6 +224,9 @@ static void look(void *private_data)
 	    service_now() - wish->noted > STALE_MS) {
 		talloc_free(wish);
 		return;
+	}
+	if (service_now() - wish->asked > IN_FLIGHT_MS) {
+		unlock(wish);
 	}
 	ctdb_view_hurry(mirrord->view);
 	look_later(wish);
@@ -251,10 +285,13 @@ void wanted_note(struct wanted *wanted, const struct config_service *service)
 			return;
 		}
 		wish->began = service_now();
+		wish->lock = -1;
 		DLIST_ADD(wanted->list, wish);
 		talloc_set_destructor(wish, wish_destructor);
 		look_later(wish);
 	}
+	/* That was the event. */
+	landed(wish);
 	wish->noted = service_now();
 }
 

@@ -6,6 +6,7 @@ import re
 
 from lab import ADDRESS, Session
 from test_20_failures import locking_key
+from test_26_moves import as_fast_as_ever, slow
 
 # Cut off its disks only, so that it wakes up.
 CONF = {'fs': 'ext4', 'fence': 'disks', 'locks': 'clustered',
@@ -140,11 +141,11 @@ def test_nobody_moves_in_a_run_of_ctdb(lab):
     lead(lab, '1')
     lab.on('n1', 'mv', FENCE, FENCE + '.works')
     # After the volume is released, and before the address is added.
-    slow = [(node, event_script(lab, node, name, '[ $1 != %s ] || sleep %d' %
-                                what))
-            for node, name, what in (
-                ('n0', '61.slow.script', ('releaseip', 2)),
-                ('n1', '06.slow.script', ('takeip', 4)))]
+    scripts = [(node, event_script(lab, node, name, '[ $1 != %s ] || sleep %d'
+                                   % what))
+                  for node, name, what in (
+                   ('n0', '61.slow.script', ('releaseip', 2)),
+                   ('n1', '06.slow.script', ('takeip', 4)))]
     try:
         left_out_for_a_moment(lab)
         lab.wait('ALPHA on n1', lambda: lab.owner('ALPHA') == 'n1')
@@ -153,6 +154,31 @@ def test_nobody_moves_in_a_run_of_ctdb(lab):
         # After two such runs it is banned, for five minutes.
         assert 'Assigning banning credits' not in lab.log('n1')
     finally:
-        for node, path in slow:
+        for node, path in scripts:
             lab.on(node, 'rm', path)
         lab.on('n1', 'mv', FENCE + '.works', FENCE)
+
+
+def test_a_move_at_the_end_of_a_recovery(lab):
+    """A takeover ends while this node does what it has to when it is recovered:
+    the event of its address waits for that. ctdb's takeover runs stay held back
+    until then, or the next one would find the address "in flight", too.
+    """
+    lead(lab, '1')
+    slow(lab, 'n1', 'mount', 6)
+    path = event_script(lab, 'n1', '04.slow.script', '[ $1 != recovered ] || '
+                        '{ touch /run/slow; sleep 9; }')
+    lab.on('n1', 'rm', '-f', '/run/slow')
+    mounts = 'volume alpha: checking -> mounting'
+    before = lab.log('n1').count(mounts)
+    try:
+        lab.on('n0', 'ctdb', 'moveip', ADDRESS['ALPHA'], '1')
+        lab.wait('n1 mounts', lambda: lab.log('n1').count(mounts) > before)
+        lab.on('n1', 'sh', '-c', 'ctdb recover </dev/null >/dev/null 2>&1 &')
+        lab.wait('n1 recovers', lambda: lab.ok('n1', 'test', '-e', '/run/slow'))
+        lab.wait('ALPHA on n1', lambda: lab.owner('ALPHA') == 'n1')
+        lab.wait('the run is over', lambda: run_is_over(lab, 'n1'))
+        assert 'Assigning banning credits' not in lab.log('n1')
+    finally:
+        as_fast_as_ever(lab)
+        lab.on('n1', 'rm', path)

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 #include <tevent.h>
 #include "ctdb_session.h"
+#include "death_recoverd.h"
 #include "fake_ctdbd.h"
 #include "nodes.h"
 #include "service_move.h"
@@ -279,6 +280,20 @@ static void test_no_ctdbd(void **state)
 	assert_ran("");
 }
 
+/* The end of a recovery does not let ctdb's runs go on while the tool runs. */
+static void test_at_work(void **state)
+{
+	struct world *world = *state;
+
+	write_tool("/usr/bin/flock -n " MOVE_LOCK_FILE " /bin/true ||"
+		   " echo locked >>$0.said");
+	listen_for_it(world);
+	move(world);
+	assert_int_equal(world->ret, 0);
+	assert_int_equal(access(in_folder("ctdb.said"), F_OK), 0);
+	assert_false(recoverd_move_is_at_work());
+}
+
 /* The tool would sleep, and then do it again. */
 static void test_not_twice(void **state)
 {
@@ -316,6 +331,7 @@ int main(void)
 		TEST(test_run_does_not_end),
 		TEST(test_one_does_not_answer),
 		TEST(test_no_ctdbd),
+		TEST(test_at_work),
 		TEST(test_not_twice),
 		TEST(test_warning),
 	};

@@ -16,6 +16,7 @@
 #include "../common/timer.h"
 #include "child.h"
 #include "ctdb_view.h"
+#include "death_recoverd.h"
 #include "nodes.h"
 #include "service.h"
 #include "stub_service_move.h"
@@ -204,9 +205,45 @@ static void test_again(void **state)
 	stub_move.result = EBUSY;
 	tevent_req_error(stub_move.running, EBUSY);
 	assert_null(stub_move.running);
+	assert_false(recoverd_move_is_at_work());
 	look_once(mirrord);
 	assert_int_equal(stub_move.count, 2);
 	assert_non_null(stub_move.running);
+}
+
+/* ctdb's tool gave up, and its event may come yet: when a recovery is over. */
+static void test_in_flight(void **state)
+{
+	struct mirrord *mirrord = *state;
+
+	look_once(mirrord);
+	assert_true(recoverd_move_is_at_work());
+	stub_move.result = ETIMEDOUT;
+	tevent_req_error(stub_move.running, ETIMEDOUT);
+	assert_true(recoverd_move_is_at_work());
+	wanted_note(mirrord->wanted, &service);
+	assert_false(recoverd_move_is_at_work());
+	look_once(mirrord);
+	assert_true(recoverd_move_is_at_work());
+	wanted_forget(mirrord->wanted, &service);
+	assert_false(recoverd_move_is_at_work());
+}
+
+/* An event that does not come holds nobody up for ever. */
+static void test_in_flight_for_long(void **state)
+{
+	struct mirrord *mirrord = *state;
+	int i;
+
+	look_once(mirrord);
+	stub_move.result = ETIMEDOUT;
+	tevent_req_error(stub_move.running, ETIMEDOUT);
+	stub.now += 10001;
+	for (i = 0; i < 2; i++) {
+		let_look(mirrord);
+		assert_false(recoverd_move_is_at_work());
+	}
+	assert_int_equal(stub_move.count, 2);
 }
 
 static void test_alone(void **state)
@@ -268,6 +305,10 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_served, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_in_flight, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_in_flight_for_long, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_move_ends_with_its_cause,
 						setup, teardown),
