@@ -171,6 +171,8 @@
 	EVENT(MEMORY_LOW, "M088", "memory-low", LOG_WARNING,		\
 	      "Give the node more memory, or set a smaller mirror:store " \
 	      "size: without room this node cannot be a partner")	\
+	EVENT(SAMBA_STARTED, "M089", "samba-started-again", LOG_WARNING, \
+	      "Samba's log has why it ended; its clients connect again") \
 	EVENT(TROUBLE_OVER, "M090", "trouble-over", LOG_NOTICE, "")	\
 	EVENT(NODE_UNHEALTHY, "M091", "node-unhealthy", LOG_ERR,	\
 	      "Its services move to other nodes. The reason: ctdb "	\

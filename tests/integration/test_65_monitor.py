@@ -86,3 +86,41 @@ def test_idle_disk_that_fails(lab):
     lab.wait('told', lambda: 'M083' in ids(lab, 'n0', '--since', '10m'), 40)
     lab.wait('ALPHA on n1', lambda: hosted_by(lab, 'n1', 'ALPHA'), 90)
     assert os.path.exists(lab.folder)
+
+
+def test_samba_is_started_again(lab):
+    """A smbd that is gone is started again before ctdb calls the node
+    unhealthy for it: its clients go on there, no service moves, and it is
+    told. One that refuses to start makes the node unhealthy and is tried
+    again.
+
+    Seen to fail without 49.mirror-samba.
+    """
+    old = len(events(lab, 'n0'))
+
+    def told():
+        return [event['id'] for event in events(lab, 'n0')[old:]]
+
+    def smbds():
+        return lab.on('n0', 'pgrep', '-x', 'smbd', check=False).split()
+
+    running = [Load(lab, 'samba', 'ALPHA', clients=2)]
+    go_on(lab, running, 50)
+    before = smbds()
+    lab.on('n0', 'pkill', '-KILL', '-x', 'smbd')
+    lab.wait('told', lambda: 'M089' in told(), 40)
+    assert smbds() and not set(before) & set(smbds()), before
+    go_on(lab, running, 50)
+    finish(running, max_pause=15)
+    assert hosted_by(lab, 'n0', 'ALPHA')
+    assert 'M091' not in told(), told()
+    # It ends as one does that finds another version in the cluster.
+    lab.on('n0', 'sh', '-c', 'mv /usr/sbin/smbd /usr/sbin/smbd.real; '
+           'ln -s /bin/false /usr/sbin/smbd; pkill -KILL -x smbd')
+    try:
+        lab.wait('n0 is unhealthy', lambda: 'M091' in told(), 40)
+    finally:
+        lab.on('n0', 'mv', '-f', '/usr/sbin/smbd.real', '/usr/sbin/smbd')
+    lab.wait('n0 is healthy', lambda:
+             'UNHEALTHY' not in flags(lab, 'n1', 0), 60)
+    assert told().count('M089') == 2, told()
