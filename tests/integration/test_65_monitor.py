@@ -3,10 +3,12 @@
 
 import json
 import os
+import time
 
 from lab import Load
 from test_20_failures import DISK_FAILS, finish, go_on
 from test_40_lease import put
+from test_45_rejoin import event_script
 from test_50_half_dead import flags, hosted_by
 
 CONF = {'fs': 'ext4', 'hang': '5'}
@@ -124,3 +126,37 @@ def test_samba_is_started_again(lab):
     lab.wait('n0 is healthy', lambda:
              'UNHEALTHY' not in flags(lab, 'n1', 0), 60)
     assert told().count('M089') == 2, told()
+
+
+def test_startup_of_two(lab):
+    """A node becomes healthy while another one starts: ctdb forces a recovery
+    on that one. It waits for the end of the event startup, that for smbd, and
+    smbd's start for the registry, which answers after the recovery: a minute,
+    until ctdb ends the event.
+    """
+    sick = event_script(lab, 'n0', '90.sick.script',
+                        '[ "$1" != monitor ] || [ ! -e /run/sick ]')
+    # Between our script and 50.samba.
+    slow = event_script(lab, 'n1', '49.until-recovery.script', """
+[ "$1" = startup ] && [ ! -e /run/was-there ] || exit 0
+: >/run/was-there
+until ctdb status | grep -q RECOVERY; do sleep 0.1; done""")
+    lab.on('n1', 'rm', '-f', '/run/was-there')
+    try:
+        lab.on('n0', 'touch', '/run/sick')
+        lab.wait('n0 is unhealthy', lambda: 'UNHEALTHY' in flags(lab, 'n0', 0))
+        lab.pair('stop', 'n1')
+        lab.pair('start', 'n1')
+        lab.wait('n1 starts', lambda: lab.ok('n1', 'test', '-e',
+                                             '/run/was-there'))
+        began = time.monotonic()
+        lab.on('n0', 'rm', '/run/sick')
+        lab.wait('n1 is healthy', lambda:
+                 ' OK' in lab.on('n0', 'ctdb', 'status').split('pnn:1')[1]
+                 .split('\n')[0], 120)
+        took = time.monotonic() - began
+        assert took < 40, 'it took %d s' % took
+    finally:
+        lab.on('n0', 'rm', '-f', '/run/sick', sick)
+        lab.on('n1', 'rm', slow)
+    lab.heal()
